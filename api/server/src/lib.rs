@@ -1,0 +1,1 @@
+//! The gateway: REST, live streams, login, OpenAPI, the web app.

@@ -1,0 +1,1 @@
+//! The ClickHouse engine as a library, loaded at run time: the one place for unsafe code.

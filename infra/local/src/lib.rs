@@ -1,0 +1,1 @@
+//! PostgreSQL, Kafka broker and ClickHouse as child processes under one data directory.

@@ -1,0 +1,1 @@
+//! The vocabulary: ids, amounts, quantities, the envelope, one struct per event.

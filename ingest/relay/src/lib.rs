@@ -1,0 +1,1 @@
+//! Outbox tables to Kafka, in commit order, with positions.

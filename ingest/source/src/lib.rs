@@ -1,0 +1,1 @@
+//! Kafka to Arrow epochs: ordered, de-duplicated, transaction-aligned.

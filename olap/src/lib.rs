@@ -1,0 +1,1 @@
+//! ClickHouse marts: DDL, loader, reconcile.

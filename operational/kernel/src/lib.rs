@@ -1,0 +1,1 @@
+//! What every write service shares: transaction, outbox, idempotency, clock, problems.

@@ -1,0 +1,1 @@
+//! The till: invoices, tenders, returns.

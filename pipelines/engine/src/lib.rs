@@ -1,0 +1,1 @@
+//! Incremental SQL views on DataFusion and Arrow.
