@@ -1,1 +1,41 @@
-//! What every write service shares: transaction, outbox, idempotency, clock, problems.
+//! What every write service shares: one transaction per command, the outbox, idempotency keys,
+//! who may do what, the clock, and how a refusal is told.
+//!
+//! A write is a [`Command`]; [`Kernel::run`] checks it, runs it in one PostgreSQL transaction with
+//! its outbox rows and its idempotency key, repeats it when PostgreSQL asks for that, and answers a
+//! [`Done`] with the token a later read can wait for. Nothing else writes business rows.
+//!
+//! For: the machinery around a command. Not for: business rules (the contexts have them), reading
+//! analytics (views answer those), issuing logins (the gateway does).
+//!
+//! In: HTTP requests or calls with a [`Context`]. Out: rows of the service's schema, outbox rows
+//! that the relay reads, JSON answers and RFC 9457 problems.
+
+pub mod actor;
+pub mod auth;
+mod clock;
+mod command;
+mod context;
+mod error;
+pub mod http;
+mod idempotency;
+mod kernel;
+mod migrate;
+mod outbox;
+pub mod testing;
+mod trace;
+mod transaction;
+mod validate;
+
+pub use actor::{Actor, Permission};
+pub use auth::{Authenticator, Claims};
+pub use clock::{Clock, SettableClock, SystemClock};
+pub use command::{Command, Need};
+pub use context::Context;
+pub use error::{Error, FieldError, Refusal, Result};
+pub use http::{Done, IfMatch, Json, ListQuery, ListSpec, Page, Problem};
+pub use kernel::{Kernel, Settings};
+pub use migrate::{Service, create_partitions, migrate, require_published};
+pub use outbox::ROWS_MAX as OUTBOX_ROWS_MAX;
+pub use transaction::Tx;
+pub use validate::{FieldErrors, Validate};

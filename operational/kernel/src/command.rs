@@ -1,0 +1,149 @@
+//! A command and how it is run.
+
+use std::future::Future;
+use std::time::Duration;
+
+use millrace_events::ShopId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::idempotency::{Claim, Claimed};
+use crate::{Context, Done, Kernel, Permission, Result, Tx, Validate};
+
+/// First wait before a command is run again; doubled each time, with jitter.
+const BACKOFF: Duration = Duration::from_millis(4);
+const BACKOFF_MAX: Duration = Duration::from_millis(500);
+
+/// A permission a command needs, at a shop where it concerns one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    pub permission: Permission,
+    pub shop: Option<ShopId>,
+}
+
+impl Need {
+    #[must_use]
+    pub fn any_shop(permission: Permission) -> Self {
+        Self { permission, shop: None }
+    }
+
+    #[must_use]
+    pub fn at(permission: Permission, shop: ShopId) -> Self {
+        Self { permission, shop: Some(shop) }
+    }
+}
+
+/// One write, whole.
+pub trait Command: Serialize + Validate + Send + Sync {
+    type Output: Serialize + DeserializeOwned + Send;
+
+    /// `context.verb_noun`, for metrics and the idempotency table.
+    const NAME: &'static str;
+    /// The schema that keeps its idempotency keys.
+    const SCHEMA: &'static str;
+
+    /// Everything the actor must be allowed; checked before anything is read.
+    fn needs(&self) -> Vec<Need>;
+
+    /// Does it. May be run several times, each time from the start in a new transaction.
+    fn execute(&self, tx: &mut Tx) -> impl Future<Output = Result<Self::Output>> + Send;
+}
+
+impl Kernel {
+    /// Checks and runs a command in one transaction.
+    ///
+    /// # Errors
+    /// Whatever refuses it; then nothing of it remains.
+    pub async fn run<C: Command>(&self, context: &Context, command: &C) -> Result<Done<C::Output>> {
+        let started = Instant::now();
+        let span = tracing::info_span!("command", name = C::NAME);
+        let outcome = self.attempt_until_settled(context, command).instrument(span).await;
+        let result = match &outcome {
+            Ok(done) if done.is_replay() => "replayed",
+            Ok(_) => "done",
+            Err(error) => error.code(),
+        };
+        metrics::counter!("millrace_commands_total", "command" => C::NAME, "result" => result)
+            .increment(1);
+        metrics::histogram!("millrace_command_seconds", "command" => C::NAME)
+            .record(started.elapsed().as_secs_f64());
+        outcome
+    }
+
+    async fn attempt_until_settled<C: Command>(
+        &self,
+        context: &Context,
+        command: &C,
+    ) -> Result<Done<C::Output>> {
+        command.check()?;
+        for need in command.needs() {
+            context.actor.require(need.permission, need.shop)?;
+        }
+        let claim = Claim::new(context, command)?;
+        let mut retry = 0;
+        loop {
+            match self.attempt(context, command, claim.as_ref()).await {
+                Err(error) if error.is_transient() && retry < self.settings().retries_max => {
+                    retry += 1;
+                    metrics::counter!("millrace_command_retries_total", "command" => C::NAME)
+                        .increment(1);
+                    tracing::debug!(retry, %error, "running the command again");
+                    tokio::time::sleep(backoff(retry)).await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    async fn attempt<C: Command>(
+        &self,
+        context: &Context,
+        command: &C,
+        claim: Option<&Claim>,
+    ) -> Result<Done<C::Output>> {
+        let mut tx = Tx::begin(self, context.clone()).await?;
+        match work(context, command, claim, &mut tx).await {
+            Ok(Work::Replay(response)) => {
+                let token = tx.commit(None).await?;
+                Ok(Done::replayed(response, token))
+            }
+            Ok(Work::Fresh(output, response)) => {
+                let key = claim.zip(response.as_deref());
+                let token = tx.commit(key).await?;
+                Ok(Done::fresh(output, response, token))
+            }
+            Err(error) => {
+                tx.roll_back().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+enum Work<T> {
+    Fresh(T, Option<String>),
+    Replay(String),
+}
+
+async fn work<C: Command>(
+    context: &Context,
+    command: &C,
+    claim: Option<&Claim>,
+    tx: &mut Tx,
+) -> Result<Work<C::Output>> {
+    if let Some(claim) = claim
+        && let Claimed::Done(response) = claim.take(context, tx.connection()).await?
+    {
+        return Ok(Work::Replay(response));
+    }
+    let output = command.execute(tx).await?;
+    let response = claim.map(|_| serde_json::to_string(&output)).transpose()?;
+    Ok(Work::Fresh(output, response))
+}
+
+fn backoff(retry: u32) -> Duration {
+    let ceiling = BACKOFF.saturating_mul(1 << retry.min(16)).min(BACKOFF_MAX);
+    ceiling.mul_f64(rand::random_range(0.5..1.0))
+}

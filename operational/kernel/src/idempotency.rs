@@ -1,0 +1,79 @@
+//! One idempotency key, one effect, one response.
+//!
+//! A key is held by an advisory lock while its command runs, and stored with the response in the
+//! command's own transaction. So a key is either free, running, or done with a known response.
+
+use sha2::{Digest, Sha256};
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use crate::{Command, Context, Error, Result};
+
+/// Primary key of every schema's idempotency table.
+pub(crate) const CONSTRAINT: &str = "idempotency_pkey";
+
+/// A key in use by the running command.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub key: String,
+    pub command: &'static str,
+    pub schema: &'static str,
+    pub body_hash: Vec<u8>,
+}
+
+/// What a key turned out to be.
+#[derive(Debug)]
+pub(crate) enum Claimed {
+    /// Nobody used it; it is ours until the transaction ends.
+    Fresh,
+    /// The command was done before; this was its response.
+    Done(String),
+}
+
+impl Claim {
+    pub fn new<C: Command>(context: &Context, command: &C) -> Result<Option<Self>> {
+        let Some(key) = context.idempotency_key.clone() else { return Ok(None) };
+        let mut hash = HashWriter(Sha256::new_with_prefix(C::NAME));
+        command.serialize(&mut serde_json::Serializer::new(&mut hash))?;
+        let body_hash = hash.0.finalize().to_vec();
+        Ok(Some(Self { key, command: C::NAME, schema: C::SCHEMA, body_hash }))
+    }
+
+    /// Takes the key or tells what became of it.
+    pub async fn take(&self, context: &Context, connection: &mut PgConnection) -> Result<Claimed> {
+        let actor = context.actor.user_id;
+        let digest = Sha256::digest(format!("{} {actor} {}", self.schema, self.key));
+        let lock = i64::from_be_bytes(digest[..8].try_into().expect("8 of 32 bytes"));
+        let sql = format!(
+            "select pg_try_advisory_xact_lock($1), i.body_hash, i.response \
+             from (values (1)) as one left join {}.idempotency i on i.actor_id = $2 and i.key = $3",
+            self.schema
+        );
+        let (locked, body_hash, response): (bool, Option<Vec<u8>>, Option<String>) =
+            sqlx::query_as(AssertSqlSafe(sql))
+                .bind(lock)
+                .bind(actor)
+                .bind(&self.key)
+                .fetch_one(connection)
+                .await?;
+        match (body_hash, response) {
+            (Some(hash), _) if hash != self.body_hash => {
+                Err(Error::KeyReused { key: self.key.clone() })
+            }
+            (Some(_), Some(response)) => Ok(Claimed::Done(response)),
+            _ if locked => Ok(Claimed::Fresh),
+            _ => Err(Error::KeyInFlight { key: self.key.clone() }),
+        }
+    }
+}
+
+struct HashWriter(Sha256);
+
+impl std::io::Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
