@@ -1,0 +1,140 @@
+//! The embedded Kafka-protocol broker as a child process.
+
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use nix::sys::signal::Signal;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::{
+    Assets, Error, Part, Port, Result, ports,
+    supervisor::{Component, Launch, previous},
+};
+
+/// The broker, its log in `kafka/` of the data directory.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    data_dir: PathBuf,
+    program: PathBuf,
+    wanted: Port,
+    port: u16,
+}
+
+impl Broker {
+    /// Nothing is touched yet.
+    pub(crate) fn new(data_dir: &Path, assets: &Assets, wanted: Port) -> Result<Self> {
+        let program = std::path::absolute(&assets.broker).map_err(Error::file("find", &assets.broker))?;
+        if !program.exists() {
+            return Err(Error::Missing {
+                part: Part::Kafka,
+                path: program,
+                remedy: "Run `make broker`, point MILLRACE_BROKER_BIN to it, or set MILLRACE_KAFKA_BROKERS to a broker of your own",
+            });
+        }
+        Ok(Broker { data_dir: data_dir.to_owned(), program, wanted, port: 0 })
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.data_dir.join("kafka")
+    }
+}
+
+impl Component for Broker {
+    fn part(&self) -> Part {
+        Part::Kafka
+    }
+
+    async fn prepare(&mut self, first: bool) -> Result<()> {
+        previous::outlast(&self.data_dir, Part::Kafka, Duration::from_secs(10)).await?;
+        std::fs::create_dir_all(self.folder()).map_err(Error::file("make", self.folder()))?;
+        if first {
+            self.port = ports::choose(&self.data_dir, Part::Kafka, self.wanted)?;
+        }
+        Ok(())
+    }
+
+    fn launch(&self) -> Launch {
+        let listen = format!("127.0.0.1:{}", self.port);
+        Launch {
+            program: self.program.clone(),
+            args: vec!["--listen".into(), listen.into(), "--data".into(), self.folder().into()],
+            env: Vec::new(),
+            user: None,
+            dir: self.data_dir.clone(),
+            death_signal: "TERM",
+            log: self.log(),
+        }
+    }
+
+    async fn probe(&self) -> Result<(), String> {
+        answers(self.port).await.map_err(|e| e.to_string())
+    }
+
+    fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn may_move(&self) -> bool {
+        self.wanted == Port::Auto
+    }
+
+    fn log(&self) -> PathBuf {
+        self.data_dir.join("logs/kafka.log")
+    }
+
+    fn farewell(&self) -> &'static [(Signal, Duration)] {
+        const SIGNALS: [(Signal, Duration); 1] = [(Signal::SIGTERM, Duration::from_secs(10))];
+        &SIGNALS
+    }
+
+    fn halt(&self) -> Signal {
+        Signal::SIGKILL
+    }
+}
+
+/// Asks for the versions it speaks: the one request that every Kafka broker answers to a stranger.
+async fn answers(port: u16) -> std::io::Result<()> {
+    /// Length 10, `ApiVersions` (18) in version 0, correlation id 7, no client id.
+    const REQUEST: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff];
+    const CORRELATION: [u8; 4] = [0, 0, 0, 7];
+    const NO_ERROR: [u8; 2] = [0, 0];
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    stream.write_all(&REQUEST).await?;
+    let mut answer = [0u8; 10];
+    stream.read_exact(&mut answer).await?;
+    if answer[4..8] == CORRELATION && answer[8..] == NO_ERROR {
+        Ok(())
+    } else {
+        Err(std::io::Error::other("what listens there is no Kafka broker"))
+    }
+}
+
+/// Checks that a broker list of the user's own reads as `host:port[,host:port]`.
+pub(crate) fn check(brokers: &str) -> Result<()> {
+    let readable = |broker: &str| broker.trim().rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if brokers.split(',').all(readable) {
+        return Ok(());
+    }
+    Err(Error::Url { variable: "MILLRACE_KAFKA_BROKERS", reason: format!("'{brokers}' is not host:port[,host:port]") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broker_lists_are_checked() {
+        for good in ["localhost:9092", "a:1,b:2", "[::1]:9092"] {
+            check(good).unwrap();
+        }
+        for bad in ["", "localhost", "a:1,b", "a:99999", ":9092"] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+    }
+}

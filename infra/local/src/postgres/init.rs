@@ -1,0 +1,108 @@
+//! Makes the cluster's files: never half, and nothing listens before passwords are set.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::{Path, PathBuf},
+};
+
+use secrecy::ExposeSecret as _;
+
+use super::{DATABASE, ROLE, programs::Programs};
+use crate::{
+    Error, Result,
+    secrets::Secrets,
+    user::{self, RunAs},
+};
+
+/// Folder in the data directory; as root possibly a link to one that PostgreSQL's user can reach.
+pub(super) const FOLDER: &str = "postgres";
+/// PostgreSQL's own data directory in it.
+pub(super) const CLUSTER: &str = "data";
+
+/// Statements in the template database: every database made later has the extension.
+/// `pg_switch_wal` and the parameter are what tests and repairs need beyond an owner's rights.
+const SETUP: &[&str] = &[
+    "create extension vector",
+    "create role millrace login replication createdb",
+    "grant pg_monitor, pg_checkpoint, pg_signal_backend to millrace",
+    "grant set on parameter session_replication_role to millrace",
+    "grant execute on function pg_switch_wal() to millrace",
+];
+
+/// Changes whenever a cluster made by this code would differ.
+pub(crate) fn fingerprint() -> String {
+    SETUP.join(";")
+}
+
+/// The folder of the cluster, made if missing.
+pub(super) fn folder(data_dir: &Path, user: Option<RunAs>) -> Result<PathBuf> {
+    let wanted = data_dir.join(FOLDER);
+    if let Ok(existing) = fs::canonicalize(&wanted) {
+        return Ok(existing);
+    }
+    let folder = user::reachable(&wanted, user)?;
+    fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
+    if folder != std::path::absolute(&wanted).map_err(Error::file("find", &wanted))? {
+        let _ = fs::remove_file(&wanted);
+        symlink(&folder, &wanted).map_err(Error::file("link", &wanted))?;
+    }
+    let private = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(&folder, private).map_err(Error::file("protect", &folder))?;
+    user::give(&folder, user)?;
+    Ok(folder)
+}
+
+/// Makes the cluster unless it is there; whether it was made.
+pub(super) async fn initialise(folder: &Path, programs: &Programs, user: Option<RunAs>, secrets: &Secrets) -> Result<bool> {
+    // A copied or restored data directory may belong to who copied it.
+    user::give(folder, user)?;
+    let cluster = folder.join(CLUSTER);
+    if cluster.exists() {
+        return Ok(false);
+    }
+    let partial = folder.join("data.new");
+    if partial.exists() {
+        fs::remove_dir_all(&partial).map_err(Error::file("remove", &partial))?;
+    }
+    let args = [
+        "--pgdata=data.new",
+        "--username=postgres",
+        // The builtin provider sorts the same on every system.
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--locale=C",
+        "--encoding=UTF8",
+        "--auth=reject",
+        "--no-instructions",
+    ];
+    programs.run("initdb", &args, folder, user, "", None).await?;
+    single_user(folder, "data.new", programs, user, &statements(SETUP)).await?;
+    single_user(folder, "data.new", programs, user, &passwords(secrets)).await?;
+    single_user(folder, "data.new", programs, user, &format!("create database {DATABASE} owner {ROLE}\n")).await?;
+    fs::rename(&partial, &cluster).map_err(Error::file("rename", &partial))?;
+    Ok(true)
+}
+
+/// Gives an existing cluster the passwords of a new secrets file.
+pub(super) async fn set_passwords(folder: &Path, programs: &Programs, user: Option<RunAs>, secrets: &Secrets) -> Result<()> {
+    single_user(folder, CLUSTER, programs, user, &passwords(secrets)).await
+}
+
+fn statements(statements: &[&str]) -> String {
+    statements.iter().map(|s| format!("{s}\n")).collect()
+}
+
+fn passwords(secrets: &Secrets) -> String {
+    format!(
+        "alter role postgres password '{}'\nalter role {ROLE} password '{}'\n",
+        secrets.postgres_admin.expose_secret(),
+        secrets.postgres.expose_secret(),
+    )
+}
+
+/// One statement a line; a server of its own that no one can connect to.
+async fn single_user(folder: &Path, cluster: &str, programs: &Programs, user: Option<RunAs>, sql: &str) -> Result<()> {
+    let args = ["--single", "-D", cluster, "-c", "log_min_error_statement=panic", "template1"];
+    programs.run("postgres", &args, folder, user, sql, Some("ERROR:")).await
+}

@@ -1,0 +1,66 @@
+//! How a child process is started: as whom, and how it learns that its parent has died.
+
+use std::{ffi::OsString, fs::OpenOptions, path::PathBuf, process::Stdio};
+
+use tokio::process::{Child, Command};
+
+use crate::{Error, Result, user::RunAs};
+
+/// A program to start and keep.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    /// Its path.
+    pub program: PathBuf,
+    /// Arguments.
+    pub args: Vec<OsString>,
+    /// Its whole environment beside `PATH`, `HOME` and the time zone.
+    pub env: Vec<(&'static str, OsString)>,
+    /// Whom to run it as, if not as ourselves.
+    pub user: Option<RunAs>,
+    /// Working directory.
+    pub dir: PathBuf,
+    /// Signal that the system sends it when we die, as `setpriv` names it.
+    pub death_signal: &'static str,
+    /// Standard output and error are appended here.
+    pub log: PathBuf,
+}
+
+impl Launch {
+    /// Starts it. To be called from a thread that outlives the child: the system takes the death of
+    /// the *thread* that started a process for the death of its parent.
+    pub(crate) fn start(&self) -> Result<Child> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log).map_err(Error::file("open", &self.log))?;
+        let errors = log.try_clone().map_err(Error::file("open", &self.log))?;
+        // `setpriv` sets the death signal after the user, which would clear it, and becomes the
+        // program: the process id stays.
+        let mut command = as_user(self.user);
+        command
+            .arg("--pdeathsig")
+            .arg(self.death_signal)
+            .arg("--")
+            .arg(&self.program)
+            .args(&self.args)
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.dir)
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors);
+        command.spawn().map_err(Error::file("start", &self.program))
+    }
+}
+
+/// A command line of `setpriv` that runs as `user`; the program is still to be added.
+pub(crate) fn as_user(user: Option<RunAs>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.env_clear();
+    for name in ["PATH", "HOME", "TZ"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command.env("LC_ALL", "C");
+    if let Some(user) = user {
+        command.arg(format!("--reuid={}", user.uid)).arg(format!("--regid={}", user.gid)).arg("--clear-groups");
+    }
+    command
+}

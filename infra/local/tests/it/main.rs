@@ -1,0 +1,3 @@
+//! Tests of the embedded parts as their users see them.
+
+mod postgres;
