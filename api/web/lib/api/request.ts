@@ -1,0 +1,106 @@
+/**
+ * The one way to the gateway: adds the access token, renews it when it ends, turns every failure into a `Problem`
+ * and counts the writes that have not been acknowledged yet.
+ */
+import { useSyncExternalStore } from "react";
+import { parseExact } from "./json";
+import { Problem, problemOf, unreachable } from "./problem";
+import { type Grant, getSession, setSession } from "./session";
+
+/** Renew this long before the access token ends, so that no request is sent with one that ends on the way. */
+const RENEW_EARLY_MS = 30_000;
+
+let renewal: Promise<void> | undefined;
+let unsent = 0;
+const unsentListeners = new Set<() => void>();
+
+async function send(path: string, init: RequestInit): Promise<Response> {
+  const isWrite = (init.method ?? "GET") !== "GET";
+  if (isWrite) countUnsent(1);
+  try {
+    return await fetch(path, init);
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    throw unreachable(cause);
+  } finally {
+    if (isWrite) countUnsent(-1);
+  }
+}
+
+function jsonBody(body: unknown): RequestInit {
+  return { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+}
+
+async function grant(path: string, body: unknown): Promise<void> {
+  const response = await send(path, jsonBody(body));
+  if (!response.ok) throw await problemOf(response);
+  setSession((await response.json()) as Grant);
+}
+
+export function signIn(email: string, password: string): Promise<void> {
+  return grant("/auth/login", { email, password });
+}
+
+/** Forgets the session here at once; the server is told so that the refresh token dies too. */
+export async function signOut(): Promise<void> {
+  const session = getSession();
+  setSession(null);
+  if (!session) return;
+  await send("/auth/logout", jsonBody({ refresh_token: session.refreshToken })).catch(() => undefined);
+}
+
+/** Renews the tokens once, however many requests ask for it at the same time. */
+function renew(): Promise<void> {
+  renewal ??= grant("/auth/refresh", { refresh_token: getSession()?.refreshToken })
+    .catch((problem: unknown) => {
+      if (problem instanceof Problem && problem.isRefusal) setSession(null);
+      throw problem;
+    })
+    .finally(() => {
+      renewal = undefined;
+    });
+  return renewal;
+}
+
+function authorised(init: RequestInit): RequestInit {
+  const headers = new Headers(init.headers);
+  const session = getSession();
+  if (session) headers.set("authorization", `Bearer ${session.accessToken}`);
+  return { ...init, headers };
+}
+
+/** A response with status 2xx, or a thrown `Problem`. */
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  const session = getSession();
+  if (session && session.expiresAtMs - Date.now() < RENEW_EARLY_MS) await renew();
+  let response = await send(path, authorised(init));
+  if (response.status === 401 && getSession()) {
+    await renew();
+    response = await send(path, authorised(init));
+    if (response.status === 401) setSession(null);
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+export async function getJson<T>(path: string, init?: RequestInit): Promise<T> {
+  const response = await request(path, init);
+  return parseExact(await response.text()) as T;
+}
+
+function countUnsent(change: number): void {
+  unsent += change;
+  for (const listener of unsentListeners) listener();
+}
+
+/** Writes on their way to the server, not acknowledged yet. */
+export function useUnsent(): number {
+  return useSyncExternalStore(
+    (listener) => {
+      unsentListeners.add(listener);
+      return () => unsentListeners.delete(listener);
+    },
+    () => unsent,
+    () => 0,
+  );
+}

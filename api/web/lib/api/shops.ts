@@ -1,0 +1,12 @@
+import { getJson } from "./request";
+
+export type Shop = { shop_id: string; name: string; currency: string };
+
+const SHOPS_PER_READ = 1000;
+
+export async function listShops(signal?: AbortSignal): Promise<Shop[]> {
+  const { items } = await getJson<{ items: Shop[] }>(`/api/v1/shops?limit=${SHOPS_PER_READ}&sort=name:asc`, {
+    signal,
+  });
+  return items;
+}

@@ -1,0 +1,46 @@
+"use client";
+/** What every tile of the dashboard is told: whose sales, of which day, in which currency, compared with what. */
+import { createContext, use } from "react";
+import type { Shop } from "../api/shops";
+
+export type SalesScope = {
+  day: string;
+  shop: string | undefined;
+  /** ISO 4217; `undefined` until the shops are known. */
+  currency: string | undefined;
+  /** "vs Sun 15 Nov, until 14:00" */
+  comparedWith: string;
+  dayBefore: string;
+  /** Hours before this one are over, so only they are compared; 24 when the day is over. */
+  hoursOver: number;
+  openShop: (shop: string) => void;
+};
+
+const Context = createContext<SalesScope | undefined>(undefined);
+
+export const SalesScopeProvider = Context;
+
+export function useScope(): SalesScope {
+  const scope = use(Context);
+  if (!scope) throw new Error("useScope is used outside the sales room");
+  return scope;
+}
+
+/** The condition of the tile's query, as it would be typed at psql. */
+export function where({ day, shop }: Pick<SalesScope, "day" | "shop">): string {
+  const conditions = [`business_date = date '${quoted(day)}'`];
+  if (shop) conditions.push(`shop_id = '${quoted(shop)}'`);
+  return `where ${conditions.join("\n  and ")}`;
+}
+
+export function quoted(text: string): string {
+  return text.replaceAll("'", "''");
+}
+
+/** The currency of the shops shown: `undefined` while no shop is known, "mixed" when their money can't be added up. */
+export function currencyOf(shops: Shop[], shop: string | undefined): string | "mixed" | undefined {
+  const currencies = new Set(
+    shops.filter(({ shop_id }) => !shop || shop_id === shop).map(({ currency }) => currency),
+  );
+  return currencies.size > 1 ? "mixed" : [...currencies][0];
+}
