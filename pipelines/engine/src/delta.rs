@@ -1,0 +1,67 @@
+//! A change of a relation: rows with weights.
+
+use arrow::array::{Array, Int64Array, RecordBatch};
+use arrow::datatypes::SchemaRef;
+
+/// Rows that come (positive weight) and go (negative weight).
+#[derive(Debug, Clone)]
+pub struct Delta {
+    /// The rows.
+    pub batch: RecordBatch,
+    /// How often each row comes or goes, without nulls; `None` when each comes once.
+    pub weights: Option<Int64Array>,
+}
+
+impl Delta {
+    /// Every row of `batch` comes once.
+    pub fn inserts(batch: RecordBatch) -> Self {
+        Self { batch, weights: None }
+    }
+
+    /// Every row of `batch` goes once.
+    pub fn deletes(batch: RecordBatch) -> Self {
+        let weights = Int64Array::from_value(-1, batch.num_rows());
+        Self { batch, weights: Some(weights) }
+    }
+
+    /// Rows of `batch` with a weight each.
+    pub fn weighted(batch: RecordBatch, weights: Vec<i64>) -> Self {
+        debug_assert_eq!(batch.num_rows(), weights.len(), "one weight per row");
+        Self { batch, weights: Some(Int64Array::from(weights)) }
+    }
+
+    /// Columns of the rows.
+    pub fn schema(&self) -> SchemaRef {
+        self.batch.schema()
+    }
+
+    /// Number of rows, whatever their weights.
+    pub fn num_rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.batch.num_rows() == 0
+    }
+
+    /// The weight of row `row`.
+    pub fn weight(&self, row: usize) -> i64 {
+        self.weights.as_ref().map_or(1, |weights| weights.value(row))
+    }
+
+    /// The weights as a slice; `None` when all are +1.
+    pub(crate) fn weight_values(&self) -> Option<&[i64]> {
+        self.weights.as_ref().map(|weights| weights.values().as_ref())
+    }
+
+    /// Whether some row goes.
+    pub(crate) fn retracts(&self) -> bool {
+        self.weight_values().is_some_and(|weights| weights.iter().any(|weight| *weight < 0))
+    }
+
+    /// Whether there is one weight per row and none is null.
+    pub(crate) fn has_sound_weights(&self) -> bool {
+        self.weights.as_ref().is_none_or(|weights| weights.null_count() == 0 && weights.len() == self.num_rows())
+    }
+}

@@ -1,0 +1,188 @@
+//! Everything that can go wrong, with the names a user needs to mend it.
+
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A name is declared twice.
+    #[error("{name} is already a relation or a view: choose another name")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// A declaration cannot work.
+    #[error("{name}: {problem}")]
+    Definition {
+        /// The relation or view.
+        name: String,
+        /// What is wrong and what to write instead.
+        problem: String,
+    },
+    /// A view's SQL does not parse or plan.
+    #[error("view {view}: {source}")]
+    Plan {
+        /// The view.
+        view: String,
+        /// DataFusion's explanation.
+        source: Box<DataFusionError>,
+    },
+    /// A view uses SQL that is not kept incrementally.
+    #[error("view {view}: {construct} is not supported; {instead}")]
+    Unsupported {
+        /// The view.
+        view: String,
+        /// The plan node or expression, as DataFusion prints it.
+        construct: String,
+        /// What to write instead.
+        instead: String,
+    },
+    /// A view would need rows of a relation that passed before it existed.
+    #[error(
+        "view {view}: {relation} has already been fed and keeps no rows to fill the view from; \
+         create the view before the first epoch, or replay from the start"
+    )]
+    HistoryGone {
+        /// The view.
+        view: String,
+        /// The relation.
+        relation: String,
+    },
+    /// No such relation.
+    #[error("no relation is called {name}")]
+    UnknownRelation {
+        /// The name asked for.
+        name: String,
+    },
+    /// No such view.
+    #[error("no view is called {name}")]
+    UnknownView {
+        /// The name asked for.
+        name: String,
+    },
+    /// The view keeps no rows.
+    #[error("view {name} keeps no rows; declare it with materialize = true to take snapshots")]
+    NotMaterialized {
+        /// The view.
+        name: String,
+    },
+    /// The view can no longer be kept true.
+    #[error("view {view} has stopped: {reason}")]
+    Stopped {
+        /// The view.
+        view: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// An epoch does not fit the declarations. Nothing of it has been applied.
+    #[error("epoch {epoch}, input {relation}: {problem}")]
+    Input {
+        /// Number of the epoch.
+        epoch: u64,
+        /// The relation fed.
+        relation: String,
+        /// What is wrong with the batch.
+        problem: String,
+    },
+    /// An epoch does not follow the one before.
+    #[error("epoch {given} does not follow epoch {last}: numbers must rise")]
+    EpochOrder {
+        /// The number given.
+        given: u64,
+        /// The last one applied.
+        last: u64,
+    },
+    /// A row was taken back that is not there.
+    #[error("{place}: a row was taken back that is not there: {row}")]
+    MissingRow {
+        /// Which state was to change.
+        place: String,
+        /// The row.
+        row: String,
+    },
+    /// Two rows share a key that should be unique.
+    #[error("two rows share the key ({key}): {row}; add columns to the view's key or aggregate by it")]
+    DuplicateKey {
+        /// Names of the key columns.
+        key: String,
+        /// The second row.
+        row: String,
+    },
+    /// An expression failed on data.
+    #[error(transparent)]
+    DataFusion(#[from] DataFusionError),
+    /// A columnar operation failed.
+    #[error(transparent)]
+    Arrow(#[from] ArrowError),
+    /// The checkpoint store failed.
+    #[error("checkpoint store, {name}: {source}")]
+    Store {
+        /// The file.
+        name: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A checkpoint file does not hold what was written.
+    #[error("checkpoint file {name} is damaged: {problem}")]
+    Damaged {
+        /// The file.
+        name: String,
+        /// What does not fit.
+        problem: String,
+    },
+    /// No checkpoint can be read.
+    #[error("none of the {count} checkpoints can be read; replay from the start. Last problem: {last}")]
+    NoUsableCheckpoint {
+        /// How many were tried.
+        count: usize,
+        /// Why the last one failed.
+        last: Box<Error>,
+    },
+    /// The checkpoint holds no state for a view.
+    #[error(
+        "view {view} is new or changed since the checkpoint and reads {relation}, which keeps no rows to \
+         fill it from; replay from the start to fill it"
+    )]
+    StateMissing {
+        /// The view.
+        view: String,
+        /// The relation.
+        relation: String,
+    },
+}
+
+impl Error {
+    /// A stable name for the kind of error, for logs and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NameTaken { .. } => "name_taken",
+            Self::Definition { .. } => "definition",
+            Self::Plan { .. } => "plan",
+            Self::Unsupported { .. } => "unsupported",
+            Self::HistoryGone { .. } => "history_gone",
+            Self::UnknownRelation { .. } => "unknown_relation",
+            Self::UnknownView { .. } => "unknown_view",
+            Self::NotMaterialized { .. } => "not_materialized",
+            Self::Stopped { .. } => "stopped",
+            Self::Input { .. } => "input",
+            Self::EpochOrder { .. } => "epoch_order",
+            Self::MissingRow { .. } => "missing_row",
+            Self::DuplicateKey { .. } => "duplicate_key",
+            Self::DataFusion(_) => "expression",
+            Self::Arrow(_) => "columns",
+            Self::Store { .. } => "store",
+            Self::Damaged { .. } => "damaged",
+            Self::NoUsableCheckpoint { .. } => "no_usable_checkpoint",
+            Self::StateMissing { .. } => "state_missing",
+        }
+    }
+
+    /// Whether the same call may succeed later without anyone mending anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Store { .. })
+    }
+}

@@ -1,0 +1,97 @@
+//! What a view is made of and what it costs.
+
+use std::fmt;
+use std::time::Duration;
+
+/// One operator of a view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorReport {
+    /// Place in the engine's graph; an operator shared by several views has one place.
+    pub id: usize,
+    /// Name and settings, such as `Filter: amount > 0`.
+    pub description: String,
+    /// How it is kept true: `linear`, `additive aggregate`, `bilinear`…
+    pub class: &'static str,
+    /// Views that use it.
+    pub shared_by: usize,
+    /// Rows it keeps.
+    pub state_rows: usize,
+    /// Bytes it keeps.
+    pub state_bytes: usize,
+    /// Rows that came in since the engine started.
+    pub rows_in: u64,
+    /// Rows that went out since the engine started.
+    pub rows_out: u64,
+    /// Time spent since the engine started, when the engine is configured to measure it.
+    pub time: Option<Duration>,
+    /// Why it stopped, if it did.
+    pub failure: Option<String>,
+    /// The operators it reads.
+    pub inputs: Vec<OperatorReport>,
+}
+
+/// The operators of a view, with their state and work. Displays as a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explain {
+    /// Name of the view.
+    pub view: String,
+    /// The operator whose output the view is.
+    pub root: OperatorReport,
+    /// Rows kept for snapshots.
+    pub snapshot_rows: usize,
+    /// Bytes kept for snapshots.
+    pub snapshot_bytes: usize,
+}
+
+impl Explain {
+    /// Bytes kept by the view's operators and its snapshot; a shared operator counts whole.
+    pub fn state_bytes(&self) -> usize {
+        fn visit(report: &OperatorReport, seen: &mut Vec<usize>) -> usize {
+            if seen.contains(&report.id) {
+                return 0;
+            }
+            seen.push(report.id);
+            report.state_bytes + report.inputs.iter().map(|input| visit(input, seen)).sum::<usize>()
+        }
+        self.snapshot_bytes + visit(&self.root, &mut Vec::new())
+    }
+}
+
+impl fmt::Display for OperatorReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_tree(self, 1, formatter)
+    }
+}
+
+fn write_tree(report: &OperatorReport, depth: usize, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(formatter, "{:indent$}{} [{}]", "", report.description, report.class, indent = depth * 2)?;
+    write!(formatter, " in={} out={}", report.rows_in, report.rows_out)?;
+    if report.state_rows > 0 || report.state_bytes > 0 {
+        write!(formatter, " state={} rows, {} bytes", report.state_rows, report.state_bytes)?;
+    }
+    if let Some(time) = report.time {
+        write!(formatter, " time={time:.1?}")?;
+    }
+    if report.shared_by > 1 {
+        write!(formatter, " shared by {} views", report.shared_by)?;
+    }
+    if let Some(failure) = &report.failure {
+        write!(formatter, " STOPPED: {failure}")?;
+    }
+    writeln!(formatter)?;
+    report.inputs.iter().try_for_each(|input| write_tree(input, depth + 1, formatter))
+}
+
+impl fmt::Display for Explain {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            formatter,
+            "{}: snapshot={} rows, {} bytes; all state={} bytes",
+            self.view,
+            self.snapshot_rows,
+            self.snapshot_bytes,
+            self.state_bytes()
+        )?;
+        write_tree(&self.root, 1, formatter)
+    }
+}
