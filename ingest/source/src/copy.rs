@@ -1,0 +1,134 @@
+//! The second copy of the log: Parquet files by position in object storage. Events stay there when
+//! a broker is lost, a replay can start there, and old copies are checked against it.
+//!
+//! A file `{first}-{last}.parquet` holds the events of all those positions, undecodable ones too,
+//! and, in its metadata, the offsets to read next after them. The same positions always make the
+//! same bytes, so a file written twice is written once.
+
+mod segment;
+
+mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use millrace_events::Position;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use uuid::Uuid;
+
+use crate::Error;
+
+pub(crate) use segment::Segment;
+
+/// Where the second copy is, and how it is cut into files.
+#[derive(Clone, Debug)]
+pub struct LogCopy {
+    store: Arc<dyn ObjectStore>,
+    folder: Path,
+    /// A file holds at most this many events: it ends where the position is a multiple of it.
+    pub file_events: u64,
+    /// A file is closed after this long even if it is not full.
+    pub file_interval: Duration,
+}
+
+/// One file of the copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyFile {
+    pub first: Position,
+    pub last: Position,
+    pub path: Path,
+    pub bytes: u64,
+}
+
+impl LogCopy {
+    /// A copy under `log/v1/` of `folder`.
+    #[must_use]
+    pub fn new(store: Arc<dyn ObjectStore>, folder: &Path) -> Self {
+        Self {
+            store,
+            folder: folder.clone().join("log").join("v1"),
+            file_events: 32_768,
+            file_interval: Duration::from_secs(300),
+        }
+    }
+
+    /// The files by position, without those that others hold wholly.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn files(&self) -> Result<Vec<CopyFile>, Error> {
+        let listed = self.store.list(Some(&self.folder));
+        let objects: Vec<_> = listed.try_collect().await.map_err(|source| Error::Store {
+            path: self.folder.to_string(),
+            action: "listed",
+            source,
+        })?;
+        let mut files: Vec<CopyFile> = objects
+            .into_iter()
+            .filter_map(|object| {
+                let name = object.location.filename()?.strip_suffix(".parquet")?;
+                let (first, last) = name.split_once('-')?;
+                Some(CopyFile {
+                    first: Position(first.parse().ok()?),
+                    last: Position(last.parse().ok()?),
+                    bytes: object.size,
+                    path: object.location,
+                })
+            })
+            .collect();
+        files.sort_unstable_by_key(|file| (file.first, std::cmp::Reverse(file.last)));
+        let mut reached = Position::START;
+        files.retain(|file| {
+            let adds = file.last > reached;
+            reached = reached.max(file.last);
+            adds
+        });
+        Ok(files)
+    }
+
+    /// The position up to which the copy has every event.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn end(&self) -> Result<Position, Error> {
+        let files = self.files().await?;
+        Ok(gapless(&files).last().map_or(Position::START, |file| file.last))
+    }
+
+    /// The id of the event at a position, if the copy holds it, with the ids of its whole file.
+    pub(crate) async fn ids(
+        &self,
+        position: Position,
+    ) -> Result<Option<(Position, Vec<Uuid>)>, Error> {
+        let files = self.files().await?;
+        let found = files.iter().find(|file| (file.first..=file.last).contains(&position));
+        let Some(file) = found else { return Ok(None) };
+        let segment = self.segment(file).await?;
+        let ids = segment.messages()?.map(|message| message.map(|message| message.event_id));
+        Ok(Some((file.first, ids.collect::<Result<_, _>>()?)))
+    }
+
+    async fn segment(&self, file: &CopyFile) -> Result<Segment, Error> {
+        let failed = |source| Error::Store { path: file.path.to_string(), action: "read", source };
+        let object = self.store.get(&file.path).await.map_err(failed)?;
+        Segment::open(&file.path, object.bytes().await.map_err(failed)?)
+    }
+
+    fn path(&self, first: Position, last: Position) -> Path {
+        self.folder.clone().join(format!("{:020}-{:020}.parquet", first.0, last.0))
+    }
+}
+
+/// The files that follow each other from the beginning without a gap.
+fn gapless(files: &[CopyFile]) -> &[CopyFile] {
+    let mut reached = Position::START;
+    let follows = |file: &CopyFile| {
+        let follows = file.first <= reached.next();
+        reached = reached.max(file.last);
+        follows
+    };
+    let end = files.iter().map(follows).position(|follows| !follows).unwrap_or(files.len());
+    &files[..end]
+}

@@ -1,0 +1,96 @@
+//! From a prefix of the log to an epoch. Knows no broker and no store.
+
+use std::collections::BTreeMap;
+
+use millrace_events::Position;
+
+use crate::decode::{Decoded, Decoder};
+use crate::{Cut, DeadLetter, Error, Frontiers, Message, SourceEpoch};
+
+/// Cuts epochs one after the other.
+#[derive(Debug)]
+pub struct Cutter {
+    decoder: Decoder,
+    cut: Cut,
+    pub frontiers: Frontiers,
+}
+
+/// An epoch, and what has to be kept before it is given out.
+#[derive(Debug)]
+pub struct CutEpoch {
+    pub epoch: SourceEpoch,
+    pub dead_letters: Vec<DeadLetter>,
+}
+
+impl Cutter {
+    #[must_use]
+    pub fn new(start: Cut) -> Self {
+        Self { decoder: Decoder::default(), cut: start, frontiers: Frontiers::default() }
+    }
+
+    /// The last position passed.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.cut.position
+    }
+
+    #[must_use]
+    pub fn last_cut(&self) -> &Cut {
+        &self.cut
+    }
+
+    /// Makes one epoch of whole transactions that go on where the last epoch ended. `offsets` are
+    /// those to read next once the messages are passed.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] when decoded columns don't fit the catalogue.
+    pub fn cut(
+        &mut self,
+        messages: &[Message],
+        offsets: BTreeMap<String, Vec<i64>>,
+    ) -> Result<CutEpoch, Error> {
+        let first_position = self.cut.position.next();
+        let mut dead_letters = Vec::new();
+        for transaction in messages.chunk_by(|before, _| before.number < before.size) {
+            if let Err((position, reason)) = self.decoder.transaction(transaction) {
+                dead_letters.extend(DeadLetter::of(transaction, position, &reason.to_string()));
+            }
+        }
+        let Decoded { tables, oldest_event_at, newest_event_at } = self.decoder.finish()?;
+        let dead = dead_letters.iter().map(|letter| letter.events.len() as u64).sum::<u64>();
+        self.cut.epoch += 1;
+        self.cut.position.0 += messages.len() as u64;
+        self.cut.dead_lettered += dead;
+        self.cut.applied += messages.len() as u64 - dead;
+        self.cut.offsets = offsets;
+        debug_assert_eq!(self.cut.applied + self.cut.dead_lettered, self.cut.position.0, "PIP-2");
+        debug_assert_eq!(
+            messages.last().map_or(self.cut.position, |last| last.position),
+            self.cut.position,
+            "OUT-3"
+        );
+        self.frontiers.pass(self.cut.position);
+        let epoch = SourceEpoch {
+            number: self.cut.epoch,
+            first_position,
+            last_position: self.cut.position,
+            cut: self.cut.clone(),
+            tables,
+            traceparents: traceparents(messages),
+            oldest_event_at,
+            newest_event_at,
+            frontier: self.frontiers.passed(),
+        };
+        Ok(CutEpoch { epoch, dead_letters })
+    }
+}
+
+/// The newest ones, one per transaction: the commands of the newest are still being waited for.
+fn traceparents(messages: &[Message]) -> Vec<String> {
+    let newest = messages.iter().rev().filter(|message| message.number == 1);
+    newest
+        .filter_map(|message| message.traceparent.as_deref())
+        .take(SourceEpoch::TRACEPARENTS_MAX)
+        .map(str::to_owned)
+        .collect()
+}

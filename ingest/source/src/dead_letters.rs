@@ -1,0 +1,258 @@
+//! Transactions that could not be decoded, kept with the reason and every byte, until someone
+//! replays them. One object per transaction, named by its positions, one JSON line per event;
+//! keeping the same transaction again writes the same object.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures::TryStreamExt;
+use millrace_events::{Lsn, Position};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Error, Foreign, Message};
+
+const LETTER: &str = ".jsonl";
+const REPLAYED: &str = ".replayed";
+
+/// The dead letters in one folder of an object store.
+#[derive(Clone, Debug)]
+pub struct DeadLetters {
+    store: Arc<dyn ObjectStore>,
+    folder: Path,
+}
+
+/// A transaction of which at least one event can't be decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Position of its first event: what it is called by.
+    pub id: Position,
+    pub last_position: Position,
+    pub events: Vec<DeadEvent>,
+    pub is_replayed: bool,
+}
+
+/// One event of a dead letter, as it was in the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadEvent {
+    pub position: Position,
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    pub event_id: Uuid,
+    pub event_type: String,
+    pub lsn: Lsn,
+    /// `n/m`, as in the log's header.
+    pub transaction: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// Why the transaction is here: the reason of its undecodable event, with that event's position.
+    pub reason: String,
+    pub key: Payload,
+    /// The envelope as it was; a tombstone has none.
+    pub value: Option<Payload>,
+}
+
+/// Bytes, shown as text where they are text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    Text(String),
+    Base64(String),
+}
+
+impl Payload {
+    fn of(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.to_owned()),
+            Err(_) => Self::Base64(STANDARD.encode(bytes)),
+        }
+    }
+
+    /// The original bytes; none when the base64 was edited into something else.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => Some(text.clone().into_bytes()),
+            Self::Base64(text) => STANDARD.decode(text).ok(),
+        }
+    }
+}
+
+impl DeadLetter {
+    pub(crate) fn of(transaction: &[Message], undecodable: Position, reason: &str) -> Option<Self> {
+        let (first, last) = (transaction.first()?, transaction.last()?);
+        let reason = format!("position {undecodable}: {reason}");
+        let events = transaction.iter().map(|message| DeadEvent {
+            position: message.position,
+            topic: message.topic.to_string(),
+            partition: message.partition,
+            offset: message.offset,
+            event_id: message.event_id,
+            event_type: message.event_type.as_str().to_owned(),
+            lsn: message.lsn,
+            transaction: format!("{}/{}", message.number, message.size),
+            traceparent: message.traceparent.as_deref().map(str::to_owned),
+            reason: reason.clone(),
+            key: Payload::of(&message.key),
+            value: message.value.as_deref().map(Payload::of),
+        });
+        Some(Self {
+            id: first.position,
+            last_position: last.position,
+            events: events.collect(),
+            is_replayed: false,
+        })
+    }
+}
+
+impl DeadLetters {
+    #[must_use]
+    pub fn new(store: Arc<dyn ObjectStore>, folder: Path) -> Self {
+        Self { store, folder }
+    }
+
+    /// Keeps a letter; keeping it again changes nothing.
+    pub(crate) async fn keep(&self, letter: &DeadLetter) -> Result<(), Error> {
+        let mut lines = Vec::new();
+        for event in &letter.events {
+            serde_json::to_writer(&mut lines, event).expect("text, numbers and ids are JSON");
+            lines.push(b'\n');
+        }
+        let path =
+            self.path(&format!("{:020}-{:020}{LETTER}", letter.id.0, letter.last_position.0));
+        self.put(path, lines).await
+    }
+
+    /// Keeps a message that has no place in the order of events.
+    pub(crate) async fn keep_foreign(
+        &self,
+        (topic, partition, offset): (&str, i32, i64),
+        foreign: &Foreign,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<(), Error> {
+        let line = serde_json::json!({
+            "topic": topic,
+            "partition": partition,
+            "offset": offset,
+            "reason": foreign.reason,
+            "key": key.map(Payload::of),
+            "value": value.map(Payload::of),
+        });
+        let path = self.path(&format!("foreign/{topic}-{partition}-{offset:020}{LETTER}"));
+        self.put(path, format!("{line}\n").into_bytes()).await
+    }
+
+    /// The letters after `after`, at most `limit` of them, by position.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::DeadLetterDamaged`].
+    pub async fn list(&self, after: Position, limit: usize) -> Result<Vec<DeadLetter>, Error> {
+        let mut names = self.names().await?;
+        names.retain(|name| name.id > after);
+        names.truncate(limit);
+        let mut letters = Vec::with_capacity(names.len());
+        for name in names {
+            letters.push(self.read(&name).await?);
+        }
+        Ok(letters)
+    }
+
+    /// Gives the letters with these ids, in the order of their positions, to `append`, which has to
+    /// append their events to the outbox again, so that they get new positions. Each is marked once
+    /// taken and not given again. A crash between the two gives it again: `append` should know an
+    /// event id it has already appended.
+    ///
+    /// # Errors
+    /// [`Error::NoDeadLetter`] before anything is appended, [`Error::Replay`] at the first letter
+    /// not taken; those before it stay marked.
+    pub async fn replay<F, Taken, Reason>(
+        &self,
+        ids: &[Position],
+        mut append: F,
+    ) -> Result<usize, Error>
+    where
+        F: FnMut(DeadLetter) -> Taken,
+        Taken: Future<Output = Result<(), Reason>>,
+        Reason: std::fmt::Display,
+    {
+        let mut names = self.names().await?;
+        names.retain(|name| ids.contains(&name.id));
+        if let Some(id) = ids.iter().find(|id| names.iter().all(|name| name.id != **id)) {
+            return Err(Error::NoDeadLetter { id: *id });
+        }
+        let mut replayed = 0;
+        for name in names.iter().filter(|name| !name.is_replayed) {
+            let letter = self.read(name).await?;
+            append(letter)
+                .await
+                .map_err(|reason| Error::Replay { id: name.id, reason: reason.to_string() })?;
+            self.put(self.path(&format!("{:020}{REPLAYED}", name.id.0)), Vec::new()).await?;
+            replayed += 1;
+        }
+        Ok(replayed)
+    }
+
+    async fn names(&self) -> Result<Vec<Name>, Error> {
+        let listed = self.store.list_with_delimiter(Some(&self.folder)).await;
+        let listed = listed.map_err(|source| self.failed(&self.folder, "listed", source))?;
+        let files: HashSet<&str> =
+            listed.objects.iter().filter_map(|object| object.location.filename()).collect();
+        let mut names: Vec<Name> = files
+            .iter()
+            .filter_map(|file| {
+                let (first, last) = file.strip_suffix(LETTER)?.split_once('-')?;
+                let id = Position(first.parse().ok()?);
+                let is_replayed = files.contains(format!("{:020}{REPLAYED}", id.0).as_str());
+                Some(Name { id, last_position: Position(last.parse().ok()?), is_replayed })
+            })
+            .collect();
+        names.sort_unstable_by_key(|name| name.id);
+        Ok(names)
+    }
+
+    async fn read(&self, name: &Name) -> Result<DeadLetter, Error> {
+        let path = self.path(&format!("{:020}-{:020}{LETTER}", name.id.0, name.last_position.0));
+        let failed = |source| self.failed(&path, "read", source);
+        let object = self.store.get(&path).await.map_err(failed)?;
+        let chunks: Vec<bytes::Bytes> = object.into_stream().try_collect().await.map_err(failed)?;
+        let lines = chunks.concat();
+        let events = serde_json::Deserializer::from_slice(&lines).into_iter();
+        let events = events
+            .collect::<Result<Vec<DeadEvent>, _>>()
+            .map_err(|error| Error::DeadLetterDamaged { id: name.id, reason: error.to_string() })?;
+        Ok(DeadLetter {
+            id: name.id,
+            last_position: name.last_position,
+            events,
+            is_replayed: name.is_replayed,
+        })
+    }
+
+    async fn put(&self, path: Path, bytes: Vec<u8>) -> Result<(), Error> {
+        match self.store.put(&path, bytes.into()).await {
+            Ok(_) => Ok(()),
+            Err(source) => Err(self.failed(&path, "written", source)),
+        }
+    }
+
+    fn path(&self, name: &str) -> Path {
+        name.split('/').fold(self.folder.clone(), |path, part| path.join(part))
+    }
+
+    fn failed(&self, path: &Path, action: &'static str, source: object_store::Error) -> Error {
+        Error::Store { path: path.to_string(), action, source }
+    }
+}
+
+struct Name {
+    id: Position,
+    last_position: Position,
+    is_replayed: bool,
+}

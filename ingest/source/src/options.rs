@@ -1,0 +1,101 @@
+//! What a source is opened with.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::{Cut, DeadLetters, LogCopy};
+
+/// Tells the time; handed in, so that tests and simulations decide what it is.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// What a source is opened with.
+#[derive(Clone)]
+pub struct SourceOptions {
+    /// `host:port`, comma separated.
+    pub kafka_brokers: String,
+    /// Where to go on; [`Cut::default`] is the beginning.
+    pub start: Cut,
+    pub target: EpochTarget,
+    pub buffer: BufferBounds,
+    /// How many of the newest event ids are remembered to check copies against (16 bytes each).
+    /// As many messages per partition are read again at the start to remember them.
+    pub remembered_events: usize,
+    /// How long a missing position is waited for before the source gives up.
+    pub gap_wait: Duration,
+    /// How long to wait at the start for the broker to answer and the topics to exist.
+    pub open_wait: Duration,
+    pub dead_letters: DeadLetters,
+    /// Where the second copy of the log goes; none is written without it.
+    pub copy: Option<LogCopy>,
+    pub clock: Clock,
+}
+
+impl SourceOptions {
+    /// Options that suit a live pipeline, from the beginning of the log, without a second copy.
+    #[must_use]
+    pub fn new(kafka_brokers: impl Into<String>, dead_letters: DeadLetters, clock: Clock) -> Self {
+        Self {
+            kafka_brokers: kafka_brokers.into(),
+            start: Cut::default(),
+            target: EpochTarget::default(),
+            buffer: BufferBounds::default(),
+            remembered_events: 65_536,
+            gap_wait: Duration::from_secs(30),
+            open_wait: Duration::from_secs(60),
+            dead_letters,
+            copy: None,
+            clock,
+        }
+    }
+}
+
+impl fmt::Debug for SourceOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceOptions")
+            .field("kafka_brokers", &self.kafka_brokers)
+            .field("start", &self.start)
+            .field("target", &self.target)
+            .field("buffer", &self.buffer)
+            .field("remembered_events", &self.remembered_events)
+            .field("gap_wait", &self.gap_wait)
+            .field("open_wait", &self.open_wait)
+            .field("dead_letters", &self.dead_letters)
+            .field("copy", &self.copy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// When an epoch is cut: at the first transaction end at which one of these is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EpochTarget {
+    /// Since its first transaction was complete.
+    pub interval: Duration,
+    pub events_max: usize,
+    /// Bytes of the events' JSON.
+    pub bytes_max: usize,
+}
+
+impl Default for EpochTarget {
+    fn default() -> Self {
+        Self { interval: Duration::from_millis(4), events_max: 65_536, bytes_max: 16 << 20 }
+    }
+}
+
+/// How much may be held while a position is waited for; partitions that run further ahead are not
+/// read until the others have caught up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferBounds {
+    /// Positions past the last one passed.
+    pub positions_max: usize,
+    /// Bytes of the events' JSON. A transaction larger than this still passes.
+    pub bytes_max: usize,
+}
+
+impl Default for BufferBounds {
+    fn default() -> Self {
+        Self { positions_max: 131_072, bytes_max: 64 << 20 }
+    }
+}
