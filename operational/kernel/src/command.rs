@@ -17,7 +17,7 @@ const BACKOFF: Duration = Duration::from_millis(4);
 const BACKOFF_MAX: Duration = Duration::from_millis(500);
 
 /// A permission a command needs, at a shop where it concerns one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Need {
     pub permission: Permission,
     pub shop: Option<ShopId>,

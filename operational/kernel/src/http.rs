@@ -9,5 +9,5 @@ mod problem;
 pub use body::Json;
 pub use done::{Done, TOKEN_HEADER};
 pub use etag::{IfMatch, etag};
-pub use list::{Filter, ListColumn, ListQuery, ListSpec, Page};
+pub use list::{Filter, ListColumn, ListQuery, ListSpec, Page, PageOf};
 pub use problem::Problem;

@@ -13,6 +13,7 @@
 
 pub mod actor;
 pub mod auth;
+mod batch;
 mod clock;
 mod command;
 mod context;
@@ -29,6 +30,7 @@ mod validate;
 
 pub use actor::{Actor, Permission};
 pub use auth::{Authenticator, Claims};
+pub use batch::{Batch, BatchCommand};
 pub use clock::{Clock, SettableClock, SystemClock};
 pub use command::{Command, Need};
 pub use context::Context;

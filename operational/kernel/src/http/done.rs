@@ -47,6 +47,14 @@ impl<T> Done<T> {
         self
     }
 
+    /// What the command gave, unless this is the answer of an earlier run.
+    pub fn fresh_output(&self) -> Option<&T> {
+        match &self.answer {
+            Answer::Fresh(output, _) => Some(output),
+            Answer::Replayed(_) => None,
+        }
+    }
+
     /// Whether an earlier run with the same idempotency key had done it.
     #[must_use]
     pub fn is_replay(&self) -> bool {

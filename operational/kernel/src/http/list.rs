@@ -60,6 +60,17 @@ pub struct Page {
     pub total: i64,
 }
 
+/// How a [`Page`] of `T` looks in the OpenAPI document.
+#[derive(Debug, utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes what PostgreSQL writes")]
+pub struct PageOf<T> {
+    rows: Vec<T>,
+    page: i64,
+    limit: i64,
+    /// Rows on all pages.
+    total: i64,
+}
+
 /// What the caller asked, as yet unchecked.
 #[derive(Clone, Debug, Default)]
 pub struct ListQuery(pub Vec<(String, String)>);

@@ -1,0 +1,5 @@
+//! A customer: somebody known who buys.
+
+pub mod create;
+pub mod list;
+pub mod lookup;

@@ -1,0 +1,19 @@
+//! What other contexts ask about vendors, inside their own transaction.
+
+use std::collections::HashSet;
+
+use millrace_events::VendorId;
+use millrace_kernel::{Result, Tx};
+
+/// Which of these vendors are known.
+///
+/// # Errors
+/// [`millrace_kernel::Error::Database`].
+pub async fn known_vendors(tx: &mut Tx, vendor_ids: &[VendorId]) -> Result<HashSet<VendorId>> {
+    let known: Vec<VendorId> =
+        sqlx::query_scalar("select vendor_id from party.vendors where vendor_id = any($1)")
+            .bind(vendor_ids)
+            .fetch_all(tx.connection())
+            .await?;
+    Ok(known.into_iter().collect())
+}

@@ -1,0 +1,4 @@
+//! Categories: a tree of products.
+
+pub mod create;
+pub mod list;
