@@ -35,6 +35,12 @@ export function count(value: Decimal | number, digitsMax = 0): string {
   return numberFormat(undefined, options).format(typeof value === "number" ? value : text(value));
 }
 
+/** A decimal with exactly as many digits after the point as its column has. */
+export function number(value: Decimal, places: number): string {
+  const options = { minimumFractionDigits: places, maximumFractionDigits: places };
+  return numberFormat(undefined, options).format(text(value));
+}
+
 /** A share such as 0.253 as "25.3 %" in the locale's way. */
 export function percent(share: number, signed = false): string {
   return numberFormat(undefined, {

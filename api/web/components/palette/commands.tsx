@@ -8,7 +8,7 @@ import { ROOMS } from "@/lib/shell/rooms";
 import { type Shortcut, useShortcuts } from "@/lib/shell/shortcuts";
 import { THEMES, useTheme } from "@/lib/shell/theme";
 import styles from "./palette.module.css";
-import { Results } from "./results";
+import { matches, Results } from "./results";
 import { ShortcutHelp } from "./shortcut-help";
 
 type CommandsContext = { searchField: RefObject<HTMLInputElement | null> };
@@ -60,6 +60,7 @@ export function Commands({ toggleNav, togglePanel, closeDrawer, children }: Prop
         open={isPaletteOpen}
         onOpenChange={setPaletteOpen}
         label="Command palette"
+        filter={matches}
         overlayClassName={styles.overlay}
         contentClassName={styles.dialog}
       >

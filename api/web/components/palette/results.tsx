@@ -3,6 +3,17 @@ import { Command } from "cmdk";
 import { useDestinations } from "@/lib/shell/destinations";
 import styles from "./palette.module.css";
 
+/** Every word typed must be part of the entry: nothing turns up that only shares letters with what was typed. */
+export function matches(value: string, search: string, keywords: string[] = []): number {
+  const text = [value, ...keywords].join(" ").toLowerCase();
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word))
+    ? 1
+    : 0;
+}
+
 export type Action = { label: string; keys?: string; run: () => void };
 
 type Props = {

@@ -4,7 +4,7 @@ import { Search as SearchIcon } from "lucide-react";
 import { useRef, useState } from "react";
 import { useCommands } from "./commands";
 import styles from "./palette.module.css";
-import { Results } from "./results";
+import { matches, Results } from "./results";
 
 /** The search in the top bar: rooms, views and shops by name. */
 export function Search() {
@@ -23,6 +23,7 @@ export function Search() {
       ref={root}
       className={styles.search}
       label="Search"
+      filter={matches}
       onBlur={(event) => {
         if (!root.current?.contains(event.relatedTarget)) setOpen(false);
       }}

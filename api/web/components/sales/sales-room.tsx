@@ -74,7 +74,6 @@ function Beginning({ sales: { newest } }: { sales: SalesData }) {
 }
 
 function Dashboard({ sales, day }: { sales: SalesData; day: string }) {
-  const { shops } = useCatalogue();
   const setParams = useSetParams();
   const { shop, newestDay, dayBefore = "", hours } = sales;
 
@@ -87,11 +86,11 @@ function Dashboard({ sales, day }: { sales: SalesData; day: string }) {
       shop,
       dayBefore,
       hoursOver,
-      currency: currencyOf(shops.value ?? [], shop),
+      currency: currencyOf(hours.rows),
       comparedWith: `vs ${dayText(dayBefore)}${isOver ? "" : ` until ${hourText(hoursOver)}`}`,
       openShop: (chosen) => setParams({ shop: chosen }),
     };
-  }, [day, shop, dayBefore, newestDay, hours.rows, shops.value, setParams]);
+  }, [day, shop, dayBefore, newestDay, hours.rows, setParams]);
 
   if (scope.currency === "mixed") {
     return (

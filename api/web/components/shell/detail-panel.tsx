@@ -1,6 +1,7 @@
 "use client";
 import { X } from "lucide-react";
 import Link from "next/link";
+import type { ReactNode } from "react";
 import { clock, count } from "@/lib/format";
 import { useCatalogue } from "@/lib/shell/catalogue";
 import { useSubject } from "@/lib/shell/subject";
@@ -9,7 +10,7 @@ import { SqlText } from "../sql-text";
 import styles from "./detail-panel.module.css";
 
 /** Everything that is known about the chosen number: where it comes from and how to get it oneself. */
-export function DetailPanel({ onClose }: { onClose: () => void }) {
+export function DetailPanel({ onClose, children }: { onClose: () => void; children: ReactNode }) {
   const { subject } = useSubject();
   const { views } = useCatalogue();
   const view = views.value?.find(({ name }) => name === subject?.view);
@@ -44,7 +45,7 @@ export function DetailPanel({ onClose }: { onClose: () => void }) {
                 <dt>Key</dt>
                 <dd>{view.key.join(", ")}</dd>
                 <dt>Rows</dt>
-                <dd>{count(view.rows)}</dd>
+                <dd>{view.rows === null ? "not known" : count(view.rows)}</dd>
               </>
             )}
             <dt>Position</dt>
@@ -58,6 +59,7 @@ export function DetailPanel({ onClose }: { onClose: () => void }) {
           {view && <SqlText title="How the view is made" sql={view.sql} />}
         </div>
       )}
+      {children}
     </aside>
   );
 }

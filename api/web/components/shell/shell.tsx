@@ -76,29 +76,33 @@ function Frame({ children }: { children: ReactNode }) {
             setNavOpen={setNavOpen}
             setPanelOpen={setPanelOpen}
           />
-          <SideNav isOpen={isNavOpen} isNarrow={isNarrow} />
-          {!isNarrow && isNavOpen && (
-            <Resizer
-              label="Width of the navigation"
-              side="left"
-              size={navWidth}
-              range={NAV}
-              onResize={setNavWidth}
-            />
-          )}
+          <SideNav isOpen={isNavOpen} isNarrow={isNarrow}>
+            {!isNarrow && isNavOpen && (
+              <Resizer
+                label="Width of the navigation"
+                side="left"
+                size={navWidth}
+                range={NAV}
+                onResize={setNavWidth}
+              />
+            )}
+          </SideNav>
           <main id="content" className={styles.content} tabIndex={-1}>
             {children}
           </main>
-          {!isNarrow && isPanelOpen && (
-            <Resizer
-              label="Width of the details"
-              side="right"
-              size={panelWidth}
-              range={PANEL}
-              onResize={setPanelWidth}
-            />
+          {isPanelOpen && (
+            <DetailPanel onClose={() => setPanelOpen(false)}>
+              {!isNarrow && (
+                <Resizer
+                  label="Width of the details"
+                  side="right"
+                  size={panelWidth}
+                  range={PANEL}
+                  onResize={setPanelWidth}
+                />
+              )}
+            </DetailPanel>
           )}
-          {isPanelOpen && <DetailPanel onClose={() => setPanelOpen(false)} />}
           <StatusBar />
           {isNarrow && drawer && (
             <button

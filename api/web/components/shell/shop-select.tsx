@@ -1,5 +1,5 @@
 "use client";
-import { Store } from "lucide-react";
+import { ChevronDown, Store } from "lucide-react";
 import { useShopParam } from "@/lib/shell/address";
 import { useCatalogue } from "@/lib/shell/catalogue";
 import styles from "./shop-select.module.css";
@@ -20,6 +20,7 @@ export function ShopSelect() {
           </option>
         ))}
       </select>
+      <ChevronDown size={14} aria-hidden="true" className={styles.arrow} />
     </label>
   );
 }

@@ -1,12 +1,13 @@
 import Link from "next/link";
 import { usePathname } from "next/navigation";
+import type { ReactNode } from "react";
 import { ROOMS } from "@/lib/shell/rooms";
 import styles from "./side-nav.module.css";
 
-type Props = { isOpen: boolean; isNarrow: boolean };
+type Props = { isOpen: boolean; isNarrow: boolean; children: ReactNode };
 
 /** The rooms. Closed, it is a strip of icons; on a narrow window it is a drawer. */
-export function SideNav({ isOpen, isNarrow }: Props) {
+export function SideNav({ isOpen, isNarrow, children }: Props) {
   const pathname = usePathname();
   if (isNarrow && !isOpen) return null;
   return (
@@ -32,6 +33,7 @@ export function SideNav({ isOpen, isNarrow }: Props) {
           </li>
         ))}
       </ul>
+      {children}
     </nav>
   );
 }

@@ -29,7 +29,7 @@ export function DataTable<R>({ caption, columns, rows, rowKey, sort, onSort }: P
         : ("descending" as const);
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table is scrolled with the keyboard
-    <section className={styles.scroll} tabIndex={0} aria-label={caption}>
+    <section className={styles.scroll} tabIndex={0} aria-label={`${caption}: table`}>
       <table className={styles.table}>
         <caption className="visually-hidden">{caption}</caption>
         <thead>

@@ -15,7 +15,7 @@ type Props = {
 export function Figure({ value, detail, change, comparedWith, spark }: Props) {
   return (
     <>
-      <p className={styles.value} data-value>
+      <p className={styles.value} data-figure>
         {value}
       </p>
       <p className={styles.line}>

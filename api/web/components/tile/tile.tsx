@@ -69,7 +69,7 @@ export function Tile({ subject, source, isEmpty, empty, twin, isHeld, onHold, cl
         </div>
       </div>
       <Content source={source} isEmpty={isEmpty} empty={empty}>
-        {isTable ? twin : children}
+        {isTable ? <div className={styles.twin}>{twin}</div> : children}
       </Content>
       <AsOf source={source} isHeld={isHeld} />
     </section>
@@ -84,6 +84,13 @@ function Content({ source, isEmpty, empty, children }: ContentProps) {
     return (
       <Empty kind="no-data" title="This view isn't there">
         The running system doesn't keep it. The Views room lists those it does.
+      </Empty>
+    );
+  }
+  if (phase === "refused" && problem?.status === 400) {
+    return (
+      <Empty kind="no-match" title="The address asks for what can't be">
+        {problem.message}
       </Empty>
     );
   }

@@ -6,7 +6,7 @@ import type { FormEvent } from "react";
 import type { Row, Value } from "@/lib/api/json";
 import { type Column, type Filter, readPage, type Sort, type View } from "@/lib/api/views";
 import { decimal } from "@/lib/decimal";
-import { clock, count } from "@/lib/format";
+import { clock, count, number } from "@/lib/format";
 import { usePoll } from "@/lib/live/use-poll";
 import { useSetParams } from "@/lib/shell/address";
 import { useOffered } from "@/lib/shell/subject";
@@ -17,7 +17,12 @@ import styles from "./views-room.module.css";
 
 const ROWS_PER_PAGE = 50;
 const READ_EVERY_MS = 1_500;
-const PLACES_MAX = 4;
+
+/** Digits after the point that a column's type has: 2 for "Decimal128(18, 2)". */
+function places({ type }: Column): number {
+  const scale = /decimal\w*\(\s*\d+\s*,\s*(\d+)\s*\)/i.exec(type)?.[1];
+  return scale ? Number(scale) : 0;
+}
 
 function isNumeric({ type }: Column): boolean {
   return /int|decimal|float|double|numeric/i.test(type);
@@ -26,7 +31,7 @@ function isNumeric({ type }: Column): boolean {
 function cellText(value: Value | undefined, column: Column): string {
   if (value === null || value === undefined) return "–";
   if (!isNumeric(column)) return String(value);
-  return count(decimal(value), PLACES_MAX);
+  return number(decimal(value), places(column));
 }
 
 /** What the address asks for: sort, page and one column's value. */

@@ -70,12 +70,25 @@ function ViewList() {
                     <span className={styles.name}>{name}</span>
                   ),
               },
-              { id: "title", title: "Title", cell: ({ title }) => title },
-              { id: "grain", title: "Grain", cell: ({ grain }) => grain },
+              {
+                id: "title",
+                title: "Title and grain",
+                cell: ({ title, grain }) => (
+                  <>
+                    {title}
+                    <span className={styles.grain}>{grain}</span>
+                  </>
+                ),
+              },
               { id: "key", title: "Key", cell: ({ key }) => key.join(", ") },
               { id: "serve", title: "Served", cell: ({ serve }) => serve },
               { id: "mart", title: "Mart", cell: ({ mart }) => mart },
-              { id: "rows", title: "Rows", isNumeric: true, cell: ({ rows }) => count(rows) },
+              {
+                id: "rows",
+                title: "Rows",
+                isNumeric: true,
+                cell: ({ rows }) => (rows === null ? "–" : count(rows)),
+              },
               { id: "position", title: "Position", isNumeric: true, cell: ({ position }) => count(position) },
             ]}
           />

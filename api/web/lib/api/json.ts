@@ -3,17 +3,15 @@
 export type Value = string | number | boolean | null;
 export type Row = Record<string, Value>;
 
-/** Digits a double is sure to carry through unchanged. */
-const EXACT_DIGITS_MAX = 15;
-
-type Source = { source?: string };
-
-function keepDigits(_key: string, value: unknown, context?: Source): unknown {
-  if (typeof value !== "number" || !context?.source) return value;
-  return context.source.length > EXACT_DIGITS_MAX + 2 ? context.source : value;
-}
+/** A double carries 15 digits for sure; with the point that is 16 characters. */
+const LONG = /[\d.]{16,}/;
+/** Every string, so that it is stepped over, or a long number. */
+const STRING_OR_LONG_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.]{15,}(?![\d.eE+-])/g;
 
 /** Parses a document; a number of more digits than a double holds comes back as the text it was written in. */
 export function parseExact(text: string): unknown {
-  return JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown);
+  if (!LONG.test(text)) return JSON.parse(text);
+  return JSON.parse(
+    text.replace(STRING_OR_LONG_NUMBER, (token) => (token.startsWith('"') ? token : `"${token}"`)),
+  );
 }

@@ -5,8 +5,8 @@ export type Shop = { shop_id: string; name: string; currency: string };
 const SHOPS_PER_READ = 1000;
 
 export async function listShops(signal?: AbortSignal): Promise<Shop[]> {
-  const { items } = await getJson<{ items: Shop[] }>(`/api/v1/shops?limit=${SHOPS_PER_READ}&sort=name:asc`, {
+  const { rows } = await getJson<{ rows: Shop[] }>(`/api/v1/shops?limit=${SHOPS_PER_READ}&sort=name:asc`, {
     signal,
   });
-  return items;
+  return rows;
 }

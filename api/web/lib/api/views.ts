@@ -13,7 +13,8 @@ export type View = {
   mart: string;
   columns: Column[];
   position: number;
-  rows: number;
+  /** Rows held; null where none are, or not all of them may be seen. */
+  rows: number | null;
   sql: string;
 };
 

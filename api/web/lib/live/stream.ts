@@ -1,6 +1,7 @@
 /**
  * One connection to a view's stream. Server-sent events over `fetch`, because `EventSource` can't send the
- * Authorization header. Ends by throwing: when the server closes, when nothing is heard for too long, when aborted.
+ * Authorization header. Returns when the server ends it, which it does every so often; throws when it breaks off,
+ * when nothing is heard for too long, when aborted.
  */
 import { createParser } from "eventsource-parser";
 import { unreachable } from "../api/problem";
@@ -15,7 +16,7 @@ export async function follow(
   lastPosition: number | undefined,
   onEvent: (event: StreamEvent) => void,
   signal: AbortSignal,
-): Promise<never> {
+): Promise<void> {
   const silence = new AbortController();
   let timer = setTimeout(() => silence.abort(), SILENCE_MAX_MS);
   const heard = () => {
@@ -42,7 +43,6 @@ export async function follow(
       heard();
       parser.feed(chunk.value);
     }
-    throw unreachable("the server closed the stream");
   } finally {
     clearTimeout(timer);
   }

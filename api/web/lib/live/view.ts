@@ -24,7 +24,9 @@ export type LiveRows = {
 export const NOTHING_YET: LiveRows = { phase: "connecting", rows: [], position: undefined, asOf: null };
 
 const REPAINT_MS = 1_000;
-const READ_AGAIN_MS = 3_000;
+const READ_AGAIN_MS = 5_000;
+/** HTTP 429: the server gives this user no further stream. */
+const TOO_MANY = 429;
 const BACK_OFF_FIRST_MS = 500;
 const BACK_OFF_MAX_MS = 15_000;
 
@@ -80,27 +82,38 @@ export class LiveView {
   private async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const release = await takeSlot();
+      let waitMs = READ_AGAIN_MS;
       try {
         if (signal.aborted) return;
-        if (release) await this.stream(signal);
+        const isStreamed = release !== undefined && (await this.stream(signal));
+        if (isStreamed) waitMs = BACK_OFF_FIRST_MS;
         else await this.read(signal);
       } catch (cause) {
         if (signal.aborted) return;
-        if (this.fail(cause)) return;
+        this.fail(cause);
+        if (this.phase === "refused") return;
+        waitMs = this.backOffMs();
       } finally {
         release?.();
       }
-      await pause(release || this.failures ? this.backOffMs() : READ_AGAIN_MS, signal);
+      await pause(waitMs, signal);
     }
   }
 
-  private stream(signal: AbortSignal): Promise<never> {
+  /** Follows the stream to its end. Returns false when the server has none to spare. */
+  private async stream(signal: AbortSignal): Promise<boolean> {
     const path = viewPath(this.name, this.filter, "/stream");
     const onEvent = (event: StreamEvent) => {
       this.relation.apply(event);
       this.hear(event.event === "reset" ? "connecting" : "live", event.event === "snapshot");
     };
-    return follow(path, this.relation.resumeAt, onEvent, signal);
+    try {
+      await follow(path, this.relation.resumeAt, onEvent, signal);
+      return true;
+    } catch (cause) {
+      if (cause instanceof Problem && cause.status === TOO_MANY) return false;
+      throw cause;
+    }
   }
 
   private async read(signal: AbortSignal): Promise<void> {
@@ -117,8 +130,7 @@ export class LiveView {
     this.paint(atOnce || isNewPhase);
   }
 
-  /** Returns whether to give up. */
-  private fail(cause: unknown): boolean {
+  private fail(cause: unknown): void {
     this.failures += 1;
     this.problem = cause instanceof Problem ? cause : unreachable(cause);
     this.phase = this.problem.isRefusal
@@ -127,7 +139,6 @@ export class LiveView {
         ? "connecting"
         : "stale";
     this.paint(true);
-    return this.phase === "refused";
   }
 
   private backOffMs(): number {

@@ -1,12 +1,12 @@
 "use client";
 /** What every tile of the dashboard is told: whose sales, of which day, in which currency, compared with what. */
 import { createContext, use } from "react";
-import type { Shop } from "../api/shops";
+import type { Row } from "../api/json";
 
 export type SalesScope = {
   day: string;
   shop: string | undefined;
-  /** ISO 4217; `undefined` until the shops are known. */
+  /** ISO 4217; `undefined` until something is sold. */
   currency: string | undefined;
   /** "vs Sun 15 Nov, until 14:00" */
   comparedWith: string;
@@ -37,10 +37,10 @@ export function quoted(text: string): string {
   return text.replaceAll("'", "''");
 }
 
-/** The currency of the shops shown: `undefined` while no shop is known, "mixed" when their money can't be added up. */
-export function currencyOf(shops: Shop[], shop: string | undefined): string | "mixed" | undefined {
+/** The currency of the rows: `undefined` while there are none, "mixed" when their money can't be added up. */
+export function currencyOf(rows: Row[]): string | "mixed" | undefined {
   const currencies = new Set(
-    shops.filter(({ shop_id }) => !shop || shop_id === shop).map(({ currency }) => currency),
+    rows.flatMap(({ currency }) => (typeof currency === "string" ? [currency] : [])),
   );
   return currencies.size > 1 ? "mixed" : [...currencies][0];
 }

@@ -19,7 +19,7 @@ export const LOW_STOCK = "live_low_stock";
 const NEWEST_DAY_EVERY_MS = 10_000;
 const DAY_BEFORE_EVERY_MS = 60_000;
 const LOW_STOCK_EVERY_MS = 5_000;
-const LOW_STOCK_ROWS = 8;
+const LOW_STOCK_ROWS = 7;
 const DAYS_COMPARED = 7;
 
 export type SalesData = {

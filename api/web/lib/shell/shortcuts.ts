@@ -35,7 +35,8 @@ export function useShortcuts(shortcuts: Shortcut[]): void {
       const typed = isModified ? `mod+${key}` : key;
       if (
         event.altKey ||
-        (!isModified && (!singleKeys || isTyping(event.target) || document.querySelector("[role=dialog]")))
+        (!isModified &&
+          (!singleKeys || isTyping(event.target) || document.querySelector("[role=dialog], dialog[open]")))
       )
         return;
       const sequence = event.timeStamp - beforeAtMs < SEQUENCE_MAX_MS ? `${before} ${typed}` : typed;
