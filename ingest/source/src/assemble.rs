@@ -186,12 +186,17 @@ impl Assembler {
         self.ready
     }
 
-    /// What is held, given out or not ready yet.
+    /// Bytes of all messages that wait for their turn within the bounds.
     #[must_use]
-    pub fn buffered(&self) -> Size {
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffered_bytes
+    }
+
+    /// Messages held, whether they are within the bounds or not.
+    #[must_use]
+    pub fn buffered_events(&self) -> usize {
         let held = self.partitions.iter().flatten().map(Partition::held).sum::<usize>();
-        let placed = self.ring.iter().flatten().count();
-        Size { events: placed + held, bytes: self.buffered_bytes }
+        self.ring.iter().flatten().count() + held
     }
 
     /// The furthest position seen in the log or heard of.

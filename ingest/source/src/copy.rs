@@ -5,8 +5,10 @@
 //! and, in its metadata, the offsets to read next after them. The same positions always make the
 //! same bytes, so a file written twice is written once.
 
+mod keep;
+mod read;
 mod segment;
-
+mod task;
 mod write;
 
 use std::sync::Arc;
@@ -18,9 +20,12 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use uuid::Uuid;
 
-use crate::Error;
+pub use read::CopyEpochs;
+pub(crate) use read::CopyReader;
+use segment::Segment;
+pub(crate) use task::CopyHandle;
 
-pub(crate) use segment::Segment;
+use crate::{Cut, EpochTarget, Error};
 
 /// Where the second copy is, and how it is cut into files.
 #[derive(Clone, Debug)]
@@ -94,7 +99,21 @@ impl LogCopy {
     /// [`Error::Store`].
     pub async fn end(&self) -> Result<Position, Error> {
         let files = self.files().await?;
-        Ok(gapless(&files).last().map_or(Position::START, |file| file.last))
+        Ok(gapless(&files, Position::START).last().map_or(Position::START, |file| file.last))
+    }
+
+    /// Epochs from the copy alone, after `start` up to the last transaction that ends at or before
+    /// `until`. Events of the last minutes may not be in it yet: see [`crate::Source::flush_copy`].
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn epochs(
+        &self,
+        start: &Cut,
+        until: Position,
+        target: EpochTarget,
+    ) -> Result<CopyEpochs, Error> {
+        CopyEpochs::open(self.clone(), start, until, target).await
     }
 
     /// The id of the event at a position, if the copy holds it, with the ids of its whole file.
@@ -121,14 +140,15 @@ impl LogCopy {
     }
 }
 
-/// The files that follow each other from the beginning without a gap.
-fn gapless(files: &[CopyFile]) -> &[CopyFile] {
-    let mut reached = Position::START;
-    let follows = |file: &CopyFile| {
-        let follows = file.first <= reached.next();
+/// The files, ordered by position, that follow each other without a gap from the one that holds the
+/// position after `last`.
+fn gapless(files: &[CopyFile], last: Position) -> &[CopyFile] {
+    let mut reached = last;
+    let is_gap = |file: &CopyFile| {
+        let is_gap = file.first > reached.next();
         reached = reached.max(file.last);
-        follows
+        is_gap
     };
-    let end = files.iter().map(follows).position(|follows| !follows).unwrap_or(files.len());
+    let end = files.iter().position(is_gap).unwrap_or(files.len());
     &files[..end]
 }

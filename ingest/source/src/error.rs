@@ -48,10 +48,6 @@ pub enum Error {
         "{path} is not a file of the log's second copy: {reason}. Move it away; it is written again from the log"
     )]
     CopyDamaged { path: String, reason: String },
-    #[error(
-        "the log's second copy has no file for position {missing}; its files start again at {next}. Replay from the log itself, or restore the file"
-    )]
-    CopyIncomplete { missing: Position, next: Position },
     #[error("dead letter {id} does not exist: list them to see which do")]
     NoDeadLetter { id: Position },
     #[error("the file of dead letter {id} can't be read: {reason}")]
@@ -82,7 +78,6 @@ impl Error {
             Self::Transaction { .. } => "source_transaction",
             Self::Store { .. } => "source_store",
             Self::CopyDamaged { .. } => "source_copy_damaged",
-            Self::CopyIncomplete { .. } => "source_copy_incomplete",
             Self::NoDeadLetter { .. } => "source_no_dead_letter",
             Self::DeadLetterDamaged { .. } => "source_dead_letter_damaged",
             Self::Replay { .. } => "source_replay",

@@ -20,6 +20,10 @@ pub struct SourceOptions {
     pub start: Cut,
     pub target: EpochTarget,
     pub buffer: BufferBounds,
+    /// How long the broker may keep a request that finds nothing new. Brokers that look again and
+    /// again instead of waiting (the embedded one) take longer to notice an event, and more of the
+    /// processor, the further this is from about 10 ms.
+    pub fetch_wait: Duration,
     /// How many of the newest event ids are remembered to check copies against (16 bytes each).
     /// As many messages per partition are read again at the start to remember them.
     pub remembered_events: usize,
@@ -42,6 +46,7 @@ impl SourceOptions {
             start: Cut::default(),
             target: EpochTarget::default(),
             buffer: BufferBounds::default(),
+            fetch_wait: Duration::from_millis(10),
             remembered_events: 65_536,
             gap_wait: Duration::from_secs(30),
             open_wait: Duration::from_secs(60),
@@ -59,6 +64,7 @@ impl fmt::Debug for SourceOptions {
             .field("start", &self.start)
             .field("target", &self.target)
             .field("buffer", &self.buffer)
+            .field("fetch_wait", &self.fetch_wait)
             .field("remembered_events", &self.remembered_events)
             .field("gap_wait", &self.gap_wait)
             .field("open_wait", &self.open_wait)

@@ -58,9 +58,7 @@ impl Segment {
     }
 
     /// The file's events in position order.
-    pub(crate) fn messages(
-        &self,
-    ) -> Result<impl Iterator<Item = Result<Message, Error>> + use<>, Error> {
+    pub(crate) fn messages(&self) -> Result<Rows, Error> {
         let reader = self.builder()?.with_batch_size(ROWS_PER_BATCH).build();
         let reader = reader.map_err(|error| self.damaged(error))?;
         Ok(Rows { path: self.path.clone(), reader, batch: None, at: 0 })
@@ -76,29 +74,44 @@ impl Segment {
     }
 }
 
-struct Rows {
+/// A file's events, one after the other.
+pub(crate) struct Rows {
     path: String,
     reader: ParquetRecordBatchReader,
     batch: Option<Columns>,
     at: usize,
 }
 
+impl Rows {
+    fn damaged(&self, reason: String) -> Error {
+        Error::CopyDamaged { path: self.path.clone(), reason }
+    }
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows")
+            .field("path", &self.path)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Iterator for Rows {
     type Item = Result<Message, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let damaged = |reason: String| Error::CopyDamaged { path: self.path.clone(), reason };
         while self.batch.as_ref().is_none_or(|batch| self.at == batch.rows) {
             match self.reader.next()? {
                 Ok(batch) => self.batch = Some(Columns::of(&batch)),
-                Err(error) => return Some(Err(damaged(error.to_string()))),
+                Err(error) => return Some(Err(self.damaged(error.to_string()))),
             }
             self.at = 0;
         }
         let batch = self.batch.as_ref()?;
         let message = batch
             .message(self.at)
-            .ok_or_else(|| damaged(format!("row {} of a batch can't be read", self.at)));
+            .ok_or_else(|| self.damaged(format!("row {} of a batch can't be read", self.at)));
         self.at += 1;
         Some(message)
     }

@@ -33,6 +33,8 @@ impl SegmentWriter {
     pub(super) fn new(first: Position) -> Result<Self, ParquetError> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+            .set_column_dictionary_enabled("value".into(), false)
+            .set_column_dictionary_enabled("event_id".into(), false)
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_created_by("millrace".to_owned())
             .build();

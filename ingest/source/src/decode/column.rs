@@ -48,8 +48,8 @@ pub(super) enum Column {
 #[derive(Debug)]
 pub(super) struct Field {
     pub(super) name: String,
-    /// The name as compact JSON writes it: `"name":`.
-    pub(super) quoted: Vec<u8>,
+    /// What compact JSON writes between the value before and this one: `,"name":`.
+    pub(super) member: Vec<u8>,
     pub(super) validity: Option<BooleanBufferBuilder>,
     pub(super) column: Column,
 }
@@ -82,8 +82,7 @@ impl Text {
     #[inline]
     pub(super) fn read(&mut self, scanner: &mut Scanner<'_>, scratch: &mut String) -> Result<()> {
         if matches!(self.form, Form::Uuid)
-            && let Some((b'"', rest)) = scanner.rest().split_first()
-            && let Some((id, [b'"', ..])) = rest.split_first_chunk::<36>()
+            && let Some([b'"', id @ .., b'"']) = scanner.rest().first_chunk::<38>()
             && text::is_canonical_uuid(id)
         {
             self.push(id);
@@ -127,17 +126,18 @@ impl Column {
         match self {
             Self::Text(text) => text.read(scanner, scratch)?,
             Self::Decimal { values, precision, scale } => {
-                let quoted = scanner.peek() == Some(b'"');
-                let number = if quoted {
+                if scanner.peek() == Some(b'"') {
                     let content = scanner.string(scratch)?.as_bytes();
-                    if text::number_length(content)? != content.len() {
+                    let (value, length) = text::decimal(content, *precision, *scale)?;
+                    if length != content.len() {
                         return Err(Undecodable::new("not a number"));
                     }
-                    content
+                    values.push(value);
                 } else {
-                    number(scanner)?
-                };
-                values.push(text::decimal(number, *precision, *scale)?);
+                    let (value, length) = text::decimal(scanner.rest(), *precision, *scale)?;
+                    scanner.advance(length);
+                    values.push(value);
+                }
             }
             Self::Date(values) => {
                 values.push(text::date(scanner.string(scratch)?.as_bytes())?);
@@ -146,13 +146,13 @@ impl Column {
                 values.push(text::timestamp(scanner.string(scratch)?.as_bytes())?);
             }
             Self::Int32(values) => {
-                let value = text::integer(number(scanner)?)?;
+                let value = integer(scanner)?;
                 values.push(
                     i32::try_from(value)
                         .map_err(|_| Undecodable::new(format!("{value} does not fit 32 bits")))?,
                 );
             }
-            Self::Int64(values) => values.push(text::integer(number(scanner)?)?),
+            Self::Int64(values) => values.push(integer(scanner)?),
             Self::Bool(values) => {
                 scanner.peek();
                 let value = scanner.take_exactly(b"true");
@@ -308,30 +308,31 @@ impl Fields {
         scanner.expect(b'{')?;
         let mut seen: u64 = 0;
         let mut next = 0;
-        if !scanner.take(b'}') {
-            loop {
-                // Writers keep the order of fields: most often the next one is the one expected.
-                let found = match self.fields.get(next) {
-                    Some(field) if scanner.take_exactly(&field.quoted) => Some(next),
-                    _ => self.find(scanner, scratch)?,
-                };
-                match found {
-                    Some(index) => {
-                        let field = &mut self.fields[index];
-                        if seen & (1 << index) != 0 {
-                            return Err(Undecodable::new("given twice").within(&field.name));
-                        }
-                        seen |= 1 << index;
-                        if let Err(error) = field.read(scanner, scratch) {
-                            return Err(error.within(&field.name));
-                        }
-                        next = index + 1;
+        let mut is_first = true;
+        loop {
+            // Writers keep the order of fields: most often the next one is the one expected.
+            let found = match self.fields.get(next) {
+                Some(field) if scanner.take_exactly(&field.member[usize::from(is_first)..]) => {
+                    Some(next)
+                }
+                _ if is_first && scanner.take(b'}') => break,
+                _ if !is_first && !scanner.more(b'}')? => break,
+                _ => self.find(scanner, scratch)?,
+            };
+            is_first = false;
+            match found {
+                Some(index) => {
+                    let field = &mut self.fields[index];
+                    if seen & (1 << index) != 0 {
+                        return Err(Undecodable::new("given twice").within(&field.name));
                     }
-                    None => scanner.skip(scratch)?,
+                    seen |= 1 << index;
+                    if let Err(error) = field.read(scanner, scratch) {
+                        return Err(error.within(&field.name));
+                    }
+                    next = index + 1;
                 }
-                if !scanner.more(b'}')? {
-                    break;
-                }
+                None => scanner.skip(scratch)?,
             }
         }
         if seen.count_ones() as usize != self.fields.len() {
@@ -388,12 +389,11 @@ impl Fields {
 }
 
 #[inline]
-fn number<'a>(scanner: &mut Scanner<'a>) -> Result<&'a [u8]> {
+fn integer(scanner: &mut Scanner<'_>) -> Result<i64> {
     scanner.peek();
-    let rest = scanner.rest();
-    let length = text::number_length(rest)?;
+    let (value, length) = text::integer(scanner.rest())?;
     scanner.advance(length);
-    Ok(&rest[..length])
+    Ok(value)
 }
 
 #[inline]

@@ -20,15 +20,16 @@ pub(super) struct Target<'a> {
     pub(super) payload: &'a mut Fields,
 }
 
-/// The envelope's fields in the order they are written, as compact JSON writes their names.
-const FIELDS: [(&str, &[u8]); 7] = [
-    ("event_id", b"\"event_id\":"),
-    ("event_type", b"\"event_type\":"),
-    ("version", b"\"version\":"),
-    ("timestamp", b"\"timestamp\":"),
-    ("trace_id", b"\"trace_id\":"),
-    ("source_service", b"\"source_service\":"),
-    ("payload", b"\"payload\":"),
+/// The envelope's fields in the order they are written, and what compact JSON writes between the
+/// value before and theirs.
+static FIELDS: [(&str, &[u8]); 7] = [
+    ("event_id", b",\"event_id\":"),
+    ("event_type", b",\"event_type\":"),
+    ("version", b",\"version\":"),
+    ("timestamp", b",\"timestamp\":"),
+    ("trace_id", b",\"trace_id\":"),
+    ("source_service", b",\"source_service\":"),
+    ("payload", b",\"payload\":"),
 ];
 
 /// Reads one envelope and appends one row to the target; gives the event's time in microseconds.
@@ -43,51 +44,47 @@ pub(super) fn read(
     scanner.expect(b'{')?;
     let mut seen = 0_u32;
     let mut next = 0;
+    let mut is_first = true;
     let mut event_at = 0;
-    if !scanner.take(b'}') {
-        loop {
-            let found = match FIELDS.get(next) {
-                Some((_, quoted)) if scanner.take_exactly(quoted) => Some(next),
-                _ => {
-                    scanner.peek();
-                    let key = scanner.string(scratch)?;
-                    let found = FIELDS.iter().position(|(name, _)| *name == key);
-                    scanner.expect(b':')?;
-                    found
-                }
-            };
-            let Some(index) = found else {
-                scanner.skip(scratch)?;
-                if scanner.more(b'}')? {
-                    continue;
-                }
-                break;
-            };
-            let name = FIELDS[index].0;
-            if seen & (1 << index) != 0 {
-                return Err(Undecodable::new("given twice").within(name));
+    loop {
+        let found = match FIELDS.get(next) {
+            Some((_, member)) if scanner.take_exactly(&member[usize::from(is_first)..]) => {
+                Some(next)
             }
-            seen |= 1 << index;
-            next = index + 1;
-            scanner.peek();
-            let read = match index {
-                0 => same_id(&mut scanner, scratch, expected.event_id),
-                1 => same(&mut scanner, scratch, expected.event_type),
-                2 => same(&mut scanner, scratch, expected.version),
-                3 => scanner
-                    .string(scratch)
-                    .and_then(|at| text::timestamp(at.as_bytes()))
-                    .map(|at| event_at = at),
-                4 => scanner.string(scratch).map(drop),
-                5 => target.source_service.read(&mut scanner, scratch),
-                _ => target.payload.read(&mut scanner, scratch),
-            };
-            if let Err(error) = read {
-                return Err(error.within(name));
+            _ if is_first && scanner.take(b'}') => break,
+            _ if !is_first && !scanner.more(b'}')? => break,
+            _ => {
+                let key = scanner.string(scratch)?;
+                let found = FIELDS.iter().position(|(name, _)| *name == key);
+                scanner.expect(b':')?;
+                found
             }
-            if !scanner.more(b'}')? {
-                break;
-            }
+        };
+        is_first = false;
+        let Some(index) = found else {
+            scanner.skip(scratch)?;
+            continue;
+        };
+        let name = FIELDS[index].0;
+        if seen & (1 << index) != 0 {
+            return Err(Undecodable::new("given twice").within(name));
+        }
+        seen |= 1 << index;
+        next = index + 1;
+        let read = match index {
+            0 => same_id(&mut scanner, scratch, expected.event_id),
+            1 => same(&mut scanner, scratch, expected.event_type),
+            2 => same(&mut scanner, scratch, expected.version),
+            3 => scanner
+                .string(scratch)
+                .and_then(|at| text::timestamp(at.as_bytes()))
+                .map(|at| event_at = at),
+            4 => scanner.string(scratch).map(drop),
+            5 => target.source_service.read(&mut scanner, scratch),
+            _ => target.payload.read(&mut scanner, scratch),
+        };
+        if let Err(error) = read {
+            return Err(error.within(name));
         }
     }
     scanner.end()?;

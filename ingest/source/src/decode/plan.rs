@@ -20,7 +20,7 @@ pub(super) fn fields<'a>(
 fn plan(field: &ArrowField, schema: &Value) -> Field {
     Field {
         name: field.name().clone(),
-        quoted: format!("\"{}\":", field.name()).into_bytes(),
+        member: format!(",\"{}\":", field.name()).into_bytes(),
         validity: field.is_nullable().then(|| BooleanBufferBuilder::new(0)),
         column: column(field.data_type(), not_null(schema)),
     }

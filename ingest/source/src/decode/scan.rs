@@ -58,7 +58,7 @@ impl<'a> Scanner<'a> {
     /// Takes `literal` if it comes next exactly as written, without white space.
     #[inline]
     pub(super) fn take_exactly(&mut self, literal: &[u8]) -> bool {
-        let taken = self.rest().starts_with(literal);
+        let taken = starts_with(self.rest(), literal);
         self.at += if taken { literal.len() } else { 0 };
         taken
     }
@@ -72,11 +72,10 @@ impl<'a> Scanner<'a> {
     /// After a value inside `[]` or `{}`: whether another follows.
     #[inline]
     pub(super) fn more(&mut self, close: u8) -> Result<bool> {
-        if self.take(b',') {
-            return Ok(true);
-        }
-        if self.take(close) {
-            return Ok(false);
+        let found = self.peek();
+        if found == Some(b',') || found == Some(close) {
+            self.at += 1;
+            return Ok(found == Some(b','));
         }
         Err(self.unexpected(&format!("\",\" or {:?}", close as char)))
     }
@@ -243,6 +242,20 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// `[u8]::starts_with` without a call into the C library: names of fields are short.
+#[inline]
+fn starts_with(bytes: &[u8], literal: &[u8]) -> bool {
+    let Some(bytes) = bytes.get(..literal.len()) else { return false };
+    let (Some(end), Some(literal_end)) = (bytes.last_chunk::<8>(), literal.last_chunk::<8>())
+    else {
+        return bytes.iter().zip(literal).all(|(one, other)| one == other);
+    };
+    let (words, literal_words) = (bytes.as_chunks::<8>().0, literal.as_chunks::<8>().0);
+    let same =
+        |one: &[u8; 8], other: &[u8; 8]| u64::from_le_bytes(*one) == u64::from_le_bytes(*other);
+    same(end, literal_end) && words.iter().zip(literal_words).all(|(one, other)| same(one, other))
+}
+
 /// Bytes before the next quote, backslash or control character.
 #[inline]
 fn plain_length(bytes: &[u8]) -> usize {
@@ -285,6 +298,18 @@ mod tests {
                 bytes.extend([b' ', b'"', 0x7F, 0x80, 1, 2, 3, 4, 5]);
                 assert_eq!(plain_length(&bytes), length, "{special:#x}");
             }
+        }
+    }
+
+    #[test]
+    fn literals_are_compared_to_their_last_byte() {
+        let text = b"abcdefghijklmnopqrstuvwxyz";
+        for length in 0..text.len() {
+            assert!(starts_with(text, &text[..length]));
+            let mut other = text[..=length].to_vec();
+            other[length] ^= 1;
+            assert!(!starts_with(text, &other), "{length}");
+            assert!(!starts_with(&text[..length], &text[..=length]), "{length}");
         }
     }
 

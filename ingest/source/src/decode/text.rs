@@ -2,9 +2,19 @@
 
 use super::{Result, Undecodable};
 
-const DECIMAL_DIGITS_MAX: usize = 38;
 /// Digits an `i64` surely holds.
 const SHORT_DIGITS: usize = 18;
+
+/// Powers of ten up to the last that an `i64` surely holds.
+const POWERS: [i64; SHORT_DIGITS + 1] = {
+    let mut powers = [1; SHORT_DIGITS + 1];
+    let mut at = 1;
+    while at <= SHORT_DIGITS {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
 
 /// Length of the JSON number at the start of `bytes`.
 #[inline]
@@ -38,43 +48,62 @@ fn digits(bytes: &[u8]) -> usize {
     bytes.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(bytes.len())
 }
 
-/// A JSON number as an integer of `scale` decimal places with at most `precision` digits.
+/// Mantissa, decimal places and length of the number at the start of `bytes`, if it is a plain one:
+/// no exponent, at most 18 digits.
 #[inline]
-pub(super) fn decimal(number: &[u8], precision: u8, scale: u8) -> Result<i128> {
+fn plain_number(bytes: &[u8]) -> Option<(i64, usize, usize)> {
+    let start = usize::from(bytes.first() == Some(&b'-'));
+    let mut at = start;
+    let mut value: i64 = 0;
+    let mut digits_at = |at: &mut usize| {
+        let from = *at;
+        while let Some(digit) = bytes.get(*at).map(|byte| byte.wrapping_sub(b'0'))
+            && digit < 10
+        {
+            value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
+            *at += 1;
+        }
+        *at - from
+    };
+    let whole = digits_at(&mut at);
+    let mut places = 0;
+    if bytes.get(at) == Some(&b'.') {
+        at += 1;
+        places = digits_at(&mut at);
+        if places == 0 {
+            return None;
+        }
+    }
+    let is_plain = whole > 0
+        && (whole == 1 || bytes[start] != b'0')
+        && whole + places <= SHORT_DIGITS
+        && !matches!(bytes.get(at), Some(b'e' | b'E'));
+    is_plain.then(|| (if start == 1 { -value } else { value }, places, at))
+}
+
+/// The JSON number at the start of `bytes`, as an integer of `scale` decimal places with at most
+/// `precision` digits, and its length.
+#[inline]
+pub(super) fn decimal(bytes: &[u8], precision: u8, scale: u8) -> Result<(i128, usize)> {
+    let (precision, scale) = (usize::from(precision), usize::from(scale));
+    if let Some((value, places, length)) = plain_number(bytes)
+        && places <= scale
+        && let Some(value) = value.checked_mul(POWERS[scale - places])
+        && value.unsigned_abs() < POWERS[precision.min(SHORT_DIGITS)].unsigned_abs()
+    {
+        return Ok((i128::from(value), length));
+    }
+    long_decimal(bytes, precision, scale)
+}
+
+#[cold]
+fn long_decimal(bytes: &[u8], precision: usize, scale: usize) -> Result<(i128, usize)> {
+    let number = &bytes[..number_length(bytes)?];
     let (negative, unsigned) = match number {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, number),
     };
-    let mut short: i64 = 0;
-    let mut point = None;
-    let mut plain = unsigned.len() <= SHORT_DIGITS;
-    for (at, byte) in unsigned.iter().enumerate() {
-        match byte {
-            b'0'..=b'9' => short = short.wrapping_mul(10).wrapping_add(i64::from(byte - b'0')),
-            b'.' => point = Some(at),
-            _ => plain = false,
-        }
-    }
-    let places = point.map_or(0, |at| unsigned.len() - at - 1);
-    let scale = usize::from(scale);
-    let magnitude = if plain && places <= scale && unsigned.len() + scale - places <= SHORT_DIGITS {
-        i128::from(short * 10_i64.pow((scale - places) as u32))
-    } else {
-        long_decimal(unsigned, scale)?
-    };
-    if magnitude >= 10_i128.pow(u32::from(precision)) {
-        return Err(Undecodable::new(format!(
-            "{} has more than {} digits before the point",
-            String::from_utf8_lossy(number),
-            usize::from(precision) - scale
-        )));
-    }
-    Ok(if negative { -magnitude } else { magnitude })
-}
-
-#[cold]
-fn long_decimal(unsigned: &[u8], scale: usize) -> Result<i128> {
-    let shown = || String::from_utf8_lossy(unsigned);
+    let shown = || String::from_utf8_lossy(number);
     let (mantissa, exponent) = match unsigned.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         None => (unsigned, 0),
         Some(at) => {
@@ -105,38 +134,38 @@ fn long_decimal(unsigned: &[u8], scale: usize) -> Result<i128> {
         all.truncate(kept);
     }
     let significant = all.iter().position(|digit| *digit != b'0').unwrap_or(all.len());
-    if all.len() - significant > DECIMAL_DIGITS_MAX {
-        return Err(Undecodable::new(format!("{} has too many digits", shown())));
+    if all.len() - significant > precision {
+        let digits = precision - scale;
+        return Err(Undecodable::new(format!(
+            "{} has more than {digits} digits before the point",
+            shown()
+        )));
     }
-    Ok(all[significant..].iter().fold(0, |value, digit| value * 10 + i128::from(digit - b'0')))
+    let magnitude =
+        all[significant..].iter().fold(0, |value, digit| value * 10 + i128::from(digit - b'0'));
+    Ok((if negative { -magnitude } else { magnitude }, number.len()))
 }
 
-/// A JSON number that must be whole.
+/// The JSON number at the start of `bytes`, which must be whole, and its length.
 #[inline]
-pub(super) fn integer(number: &[u8]) -> Result<i64> {
-    let (negative, unsigned) = match number {
-        [b'-', rest @ ..] => (true, rest),
-        _ => (false, number),
-    };
-    let mut value: i64 = 0;
-    for byte in unsigned {
-        if !byte.is_ascii_digit() {
-            return Err(Undecodable::new(format!(
-                "{} is not a whole number",
-                String::from_utf8_lossy(number)
-            )));
-        }
-        let digit = i64::from(byte - b'0');
-        let digit = if negative { -digit } else { digit };
-        value =
-            value.checked_mul(10).and_then(|value| value.checked_add(digit)).ok_or_else(|| {
-                Undecodable::new(format!(
-                    "{} does not fit 64 bits",
-                    String::from_utf8_lossy(number)
-                ))
-            })?;
+pub(super) fn integer(bytes: &[u8]) -> Result<(i64, usize)> {
+    match plain_number(bytes) {
+        Some((value, 0, length)) => Ok((value, length)),
+        _ => long_integer(bytes),
     }
-    Ok(value)
+}
+
+#[cold]
+fn long_integer(bytes: &[u8]) -> Result<(i64, usize)> {
+    let number = &bytes[..number_length(bytes)?];
+    let shown = || String::from_utf8_lossy(number);
+    if number.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+        return Err(Undecodable::new(format!("{} is not a whole number", shown())));
+    }
+    let value = std::str::from_utf8(number).ok().and_then(|number| number.parse().ok());
+    let value =
+        value.ok_or_else(|| Undecodable::new(format!("{} does not fit 64 bits", shown())))?;
+    Ok((value, number.len()))
 }
 
 /// `YYYY-MM-DD` as days since 1970-01-01.
@@ -268,7 +297,7 @@ mod tests {
             ("0e999", 0),
             ("9999999999999999.99", 999_999_999_999_999_999),
         ] {
-            assert_eq!(decimal(text.as_bytes(), 18, 2), Ok(units), "{text}");
+            assert_eq!(decimal(text.as_bytes(), 18, 2), Ok((units, text.len())), "{text}");
         }
         for text in ["1.005", "10000000000000000", "1e40", "1e2147483648", "1e-5"] {
             assert!(decimal(text.as_bytes(), 18, 2).is_err(), "{text}");
@@ -320,7 +349,8 @@ mod tests {
 
         #[test]
         fn integers_come_back(value: i64) {
-            prop_assert_eq!(integer(value.to_string().as_bytes()), Ok(value));
+            let text = value.to_string();
+            prop_assert_eq!(integer(text.as_bytes()), Ok((value, text.len())));
         }
     }
 }

@@ -1,0 +1,336 @@
+//! The reading thread: messages in, epochs out, one after the other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use millrace_events::Position;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use super::SourceStatus;
+use super::gap::{GapWatch, Waited};
+use super::span;
+use crate::assemble::Size;
+use crate::copy::{CopyHandle, CopyReader};
+use crate::log::{Log, LogOptions, Odd, pump};
+use crate::metrics::{self, Given};
+use crate::{Assembler, CutEpoch, Cutter, Error, Message, Offer, SourceEpoch, SourceOptions};
+
+/// How long to sleep at most when there is nothing to do.
+const IDLE: Duration = Duration::from_millis(20);
+/// How often the status is told even if no epoch was given out.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// The thread's ends of everything that leaves it.
+pub(super) struct Link {
+    pub(super) give: mpsc::Sender<Result<SourceEpoch, Error>>,
+    pub(super) tell: watch::Sender<SourceStatus>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) runtime: Handle,
+    pub(super) copy: Option<CopyHandle>,
+}
+
+pub(super) struct Run {
+    options: SourceOptions,
+    link: Link,
+    assembler: Assembler,
+    cutter: Cutter,
+    /// Since when a whole transaction waits to be given out.
+    ready_since: Option<Instant>,
+    gap: GapWatch,
+    copies_dropped: u64,
+    told_at: Option<Instant>,
+    /// Ids of one file of the second copy, by position from the first.
+    copied_ids: Option<(Position, Vec<Uuid>)>,
+}
+
+/// Whether to go on.
+type Going = Result<bool, Error>;
+
+impl Run {
+    pub(super) fn run(
+        options: SourceOptions,
+        link: Link,
+        from_copy: bool,
+        opened: oneshot::Sender<Result<(), Error>>,
+    ) {
+        let mut run = Self {
+            assembler: Assembler::new(&options.start, options.buffer, options.remembered_events),
+            cutter: Cutter::new(options.start.clone()),
+            options,
+            link,
+            ready_since: None,
+            gap: GapWatch::default(),
+            copies_dropped: 0,
+            told_at: None,
+            copied_ids: None,
+        };
+        let mut opened = Some(opened);
+        if let Err(error) = run.read_all(from_copy, &mut opened) {
+            tracing::error!(code = error.code(), %error, "the source stops");
+            match opened.take() {
+                // Whoever opened the source may be gone by now, then nobody is left to tell.
+                Some(opened) => drop(opened.send(Err(error))),
+                None => drop(run.link.give.blocking_send(Err(error))),
+            }
+        }
+    }
+
+    fn read_all(
+        &mut self,
+        from_copy: bool,
+        opened: &mut Option<oneshot::Sender<Result<(), Error>>>,
+    ) -> Result<(), Error> {
+        if from_copy && !self.read_copy(opened)? {
+            return Ok(());
+        }
+        let log = LogOptions::live(&self.options);
+        let reader = std::thread::current();
+        let log = Log::open(&log, &self.assembler.offsets(), move || reader.unpark())?;
+        announce(opened);
+        while self.turn(&log)? {}
+        Ok(())
+    }
+
+    /// Reads the second copy to its end.
+    fn read_copy(&mut self, opened: &mut Option<oneshot::Sender<Result<(), Error>>>) -> Going {
+        let Some(copy) = self.options.copy.clone() else { return Ok(true) };
+        let runtime = self.link.runtime.clone();
+        let mut reader = runtime.block_on(CopyReader::open(copy, self.cutter.position()))?;
+        announce(opened);
+        while let Some(message) = runtime.block_on(reader.next())? {
+            if let Offer::Unverified(message) = self.assembler.offer(message)? {
+                return Err(self.assembler.too_old(&message));
+            }
+            if self.is_full(self.assembler.ready()) && !self.give_when_wanted()? {
+                return Ok(false);
+            }
+        }
+        Ok(self.assembler.ready().events == 0 || self.give_when_wanted()?)
+    }
+
+    fn give_when_wanted(&mut self) -> Going {
+        let give = self.link.give.clone();
+        let Ok(permit) = self.link.runtime.block_on(give.reserve()) else { return Ok(false) };
+        permit.send(Ok(self.cut()?));
+        Ok(!self.link.stop.load(Ordering::Relaxed))
+    }
+
+    /// One round: read what has come, give what is due, sleep if there was neither.
+    fn turn(&mut self, log: &Log) -> Going {
+        if self.link.stop.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let was_full = self.is_full(self.assembler.ready());
+        let read = if was_full { 0 } else { self.read(log)? };
+        while let Some((lsn, position)) = log.read_frontier() {
+            self.assembler.hear_of(position);
+            self.cutter.frontiers.note(lsn, position);
+        }
+        let gave = match self.give_if_due()? {
+            Gave::Closed => return Ok(false),
+            gave => gave == Gave::Epoch,
+        };
+        if was_full || !log.is_connected() {
+            self.gap.pause();
+        } else {
+            self.look_for_gap()?;
+        }
+        self.tell_now_and_then(log.is_connected());
+        if read == 0 && !gave {
+            log.serve();
+            std::thread::park_timeout(self.patience());
+        }
+        Ok(true)
+    }
+
+    fn read(&mut self, log: &Log) -> Result<usize, Error> {
+        let target = self.options.target;
+        let is_enough =
+            |ready: Size| ready.events >= target.events_max || ready.bytes >= target.bytes_max;
+        let mut odd = Vec::new();
+        let pumped = pump(log, &mut self.assembler, is_enough, |it| odd.push(it))?;
+        self.copies_dropped += pumped.copies;
+        metrics::copies_dropped(pumped.copies);
+        for odd in odd {
+            match odd {
+                Odd::Unverified(message) => self.verify(&message)?,
+                Odd::Foreign { place, foreign, key, value } => {
+                    let (topic, partition, offset) = place;
+                    tracing::warn!(%topic, partition, offset, reason = foreign.reason, "a message that is no event");
+                    metrics::foreign();
+                    let letters = self.options.dead_letters.clone();
+                    let place = (topic.as_str(), partition, offset);
+                    let keep =
+                        letters.keep_foreign(place, &foreign, key.as_deref(), value.as_deref());
+                    self.link.runtime.block_on(keep)?;
+                }
+            }
+        }
+        Ok(pumped.messages)
+    }
+
+    /// Checks a copy too old to be remembered against the second copy of the log.
+    fn verify(&mut self, message: &Message) -> Result<(), Error> {
+        let position = message.position;
+        let known = |ids: &Option<(Position, Vec<Uuid>)>| {
+            let (first, ids) = ids.as_ref()?;
+            let index = usize::try_from(position.0.checked_sub(first.0)?).ok()?;
+            ids.get(index).copied()
+        };
+        let mut id = known(&self.copied_ids);
+        if let (None, Some(copy)) = (id, &self.options.copy) {
+            self.copied_ids = self.link.runtime.block_on(copy.ids(position))?;
+            id = known(&self.copied_ids);
+        }
+        match id {
+            None => Err(self.assembler.too_old(message)),
+            Some(known) if known == message.event_id => {
+                self.copies_dropped += 1;
+                metrics::copies_dropped(1);
+                Ok(())
+            }
+            Some(known) => Err(Error::CopyDiffers {
+                position,
+                known,
+                found: message.event_id,
+                place: message.place(),
+            }),
+        }
+    }
+
+    fn give_if_due(&mut self) -> Result<Gave, Error> {
+        let ready = self.assembler.ready();
+        let is_due = if ready.events == 0 {
+            self.ready_since = None;
+            self.cutter.frontiers.would_pass(self.cutter.position())
+        } else {
+            let since = *self.ready_since.get_or_insert_with(Instant::now);
+            self.is_full(ready) || since.elapsed() >= self.options.target.interval
+        };
+        if !is_due {
+            return Ok(Gave::Nothing);
+        }
+        let give = self.link.give.clone();
+        match give.try_reserve() {
+            Ok(permit) => {
+                permit.send(Ok(self.cut()?));
+                Ok(Gave::Epoch)
+            }
+            Err(TrySendError::Full(())) => Ok(Gave::Nothing),
+            Err(TrySendError::Closed(())) => Ok(Gave::Closed),
+        }
+    }
+
+    /// The next epoch, its dead letters kept.
+    fn cut(&mut self) -> Result<SourceEpoch, Error> {
+        self.ready_since = None;
+        let messages = self.assembler.take(&self.options.target)?;
+        let offsets = self.assembler.offsets();
+        let span = span::of(&messages).entered();
+        let started = Instant::now();
+        let CutEpoch { epoch, dead_letters } = self.cutter.cut(&messages, offsets)?;
+        let decoding = started.elapsed();
+        for letter in &dead_letters {
+            let reason = letter.events.first().map(|event| event.reason.as_str());
+            tracing::warn!(id = letter.id.0, events = letter.events.len(), reason, "dead letter");
+            self.link.runtime.block_on(self.options.dead_letters.keep(letter))?;
+        }
+        let now = (self.options.clock)();
+        let given = Given {
+            events: messages.len(),
+            bytes: messages
+                .iter()
+                .filter_map(|message| message.value.as_ref())
+                .map(|value| value.len())
+                .sum(),
+            dead_lettered: dead_letters.iter().map(|letter| letter.events.len()).sum(),
+            decoding,
+            oldest_event_age: epoch.oldest_event_at.and_then(|at| (now - at).to_std().ok()),
+        };
+        given.record();
+        drop(span);
+        if let Some(copy) = &self.link.copy {
+            copy.hand(messages, &self.link.runtime);
+        }
+        self.tell(true);
+        Ok(epoch)
+    }
+
+    fn look_for_gap(&mut self) -> Result<(), Error> {
+        let missing = self.assembler.missing();
+        match self.gap.look(missing, Instant::now()) {
+            Waited::NotYet => {}
+            Waited::Noticed => {
+                let position = missing.map(|missing| missing.position.0);
+                tracing::warn!(position, "a position is missing; waiting for it");
+                metrics::gap();
+            }
+            Waited::Long(waited) => {
+                if let Some(missing) = missing
+                    && waited >= self.options.gap_wait
+                {
+                    return Err(Error::Gap {
+                        missing: missing.position,
+                        seen: missing.seen,
+                        waited,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_full(&self, ready: Size) -> bool {
+        let target = &self.options.target;
+        ready.events >= target.events_max || ready.bytes >= target.bytes_max
+    }
+
+    fn patience(&self) -> Duration {
+        let target = self.options.target.interval;
+        let due = self.ready_since.map(|since| target.saturating_sub(since.elapsed()));
+        // What is overdue waits for the pipeline, which unparks this thread.
+        due.filter(|left| !left.is_zero()).map_or(IDLE, |left| left.min(IDLE))
+    }
+
+    fn tell_now_and_then(&mut self, is_connected: bool) {
+        if self.told_at.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+            self.tell(is_connected);
+        }
+    }
+
+    fn tell(&mut self, is_connected: bool) {
+        self.told_at = Some(Instant::now());
+        let cut = self.cutter.last_cut();
+        let status = SourceStatus {
+            position: cut.position,
+            log_end: self.assembler.seen(),
+            applied: cut.applied,
+            dead_lettered: cut.dead_lettered,
+            copies_dropped: self.copies_dropped,
+            buffered_bytes: self.assembler.buffered_bytes(),
+            gap: self.assembler.missing().filter(|_| self.gap.is_noticed()),
+            copy_position: self.link.copy.as_ref().map(CopyHandle::position),
+            is_connected,
+        };
+        metrics::status(&status);
+        self.link.tell.send_replace(status);
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Gave {
+    Nothing,
+    Epoch,
+    Closed,
+}
+
+fn announce(opened: &mut Option<oneshot::Sender<Result<(), Error>>>) {
+    if let Some(opened) = opened.take() {
+        // Whoever opened the source may have given up; the stop flag tells soon.
+        drop(opened.send(Ok(())));
+    }
+}

@@ -1,0 +1,7 @@
+//! The source, part by part and on a real broker.
+
+mod assemble;
+mod broker;
+mod decode;
+mod given;
+mod source;
