@@ -1,0 +1,73 @@
+//! A view's change in one epoch, told by key.
+
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::row::{RowConverter, SortField};
+use chrono::{DateTime, Utc};
+use hashbrown::HashSet;
+use millrace_engine::Delta;
+use millrace_events::Position;
+
+use crate::Result;
+
+/// What one epoch changed in a view with a key. No key is in both parts.
+#[derive(Clone, Debug)]
+pub struct ViewChange {
+    pub epoch: u64,
+    pub position: Position,
+    /// Commit time of the newest event included; none before the first event.
+    pub as_of: Option<DateTime<Utc>>,
+    /// Rows that are new or have changed, as they are now.
+    pub upserts: RecordBatch,
+    /// Rows that are gone, as they were.
+    pub deletes: RecordBatch,
+}
+
+impl ViewChange {
+    #[must_use]
+    pub fn num_rows(&self) -> usize {
+        self.upserts.num_rows() + self.deletes.num_rows()
+    }
+}
+
+/// Splits a consolidated delta of a view with `key` into (upserts, deletes).
+pub(crate) fn by_key(delta: &Delta, key: &[String]) -> Result<(RecordBatch, RecordBatch)> {
+    let rows = &delta.batch;
+    let (mut came, mut went): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+    for row in 0..delta.num_rows() {
+        let list = if delta.weight(row) > 0 { &mut came } else { &mut went };
+        list.push(u32::try_from(row).expect("an epoch's delta has less than 2^32 rows"));
+    }
+    if went.is_empty() {
+        return Ok((rows.clone(), rows.slice(0, 0)));
+    }
+    let columns: Vec<ArrayRef> =
+        key.iter().filter_map(|name| rows.column_by_name(name).cloned()).collect();
+    let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
+    let keys = RowConverter::new(fields)?.convert_columns(&columns)?;
+    let present: HashSet<_> = came.iter().map(|row| keys.row(*row as usize)).collect();
+    went.retain(|row| !present.contains(&keys.row(*row as usize)));
+    let upserts = take_record_batch(rows, &UInt32Array::from(came))?;
+    let deletes = take_record_batch(rows, &UInt32Array::from(went))?;
+    Ok((upserts, deletes))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, record_batch};
+
+    use super::*;
+
+    #[test]
+    fn an_update_is_an_upsert_and_a_changed_key_a_delete_besides() {
+        let batch = record_batch!(
+            ("k", Utf8, ["a", "b", "a", "c"]),
+            ("n", Int64, [1, 2, 10, 20])
+        )
+        .unwrap();
+        let delta = Delta::weighted(batch, vec![-1, -1, 1, 1]);
+        let (upserts, deletes) = by_key(&delta, &["k".to_owned()]).unwrap();
+        assert_eq!(upserts.column(1).as_ref(), &Int64Array::from(vec![10, 20]));
+        assert_eq!(deletes.column(1).as_ref(), &Int64Array::from(vec![2]));
+    }
+}

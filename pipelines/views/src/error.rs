@@ -1,0 +1,109 @@
+//! What can go wrong with views and the pipeline, with the names to mend it.
+
+use std::time::Duration;
+
+use datafusion::error::DataFusionError;
+use millrace_events::Position;
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{file}, line {line}: {problem}")]
+    Header { file: String, line: usize, problem: String },
+    #[error("{file}: {problem}")]
+    File { file: String, problem: String },
+    #[error("views read each other in a circle: {names}; break it by moving the shared part to one")]
+    Circle { names: String },
+    #[error("view {view} can't be planned: {source}")]
+    Plan {
+        view: String,
+        #[source]
+        source: Box<DataFusionError>,
+    },
+    #[error("no view is called {name}; `millrace views list` shows all")]
+    UnknownView { name: String },
+    #[error("view {name} keeps no rows: its header says `serve: none`")]
+    NotServed { name: String },
+    #[error("{file}: {problem}")]
+    Case { file: String, problem: String },
+    #[error(
+        "the views did not reach {wanted} within {waited_ms} ms; they are at position {position}: \
+         read again later, or without waiting"
+    )]
+    FrontierTimeout { wanted: String, waited_ms: u128, position: Position },
+    #[error("the pipeline has stopped: {reason}")]
+    Stopped { reason: String },
+    #[error("the feed of events failed: {reason}")]
+    Feed { reason: String, retryable: bool },
+    #[error("epoch {epoch} begins at position {first}, but the views are at {applied}: {problem}")]
+    Order { epoch: u64, first: Position, applied: Position, problem: &'static str },
+    #[error("checkpoint folder {path}: {source}")]
+    Folder {
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{path} is damaged: {problem}")]
+    Damaged { path: String, problem: String },
+    #[error("view {view} differs from batch SQL at position {position}: {difference}")]
+    Differs { view: String, position: Position, difference: String },
+    #[error("the log copy ends at position {end}, view {view} is at {position}: try again in a moment")]
+    LogTooShort { view: String, position: Position, end: Position },
+    #[error(transparent)]
+    Engine(#[from] millrace_engine::Error),
+    #[error(transparent)]
+    Olap(#[from] millrace_olap::Error),
+    #[error(transparent)]
+    DataFusion(#[from] DataFusionError),
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl Error {
+    /// A stable name for logs, metrics and problems.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Header { .. } | Self::File { .. } | Self::Circle { .. } | Self::Plan { .. } => {
+                "view_definition"
+            }
+            Self::UnknownView { .. } => "unknown_view",
+            Self::NotServed { .. } => "view_not_served",
+            Self::Case { .. } => "view_test",
+            Self::FrontierTimeout { .. } => "frontier_timeout",
+            Self::Stopped { .. } => "pipeline_stopped",
+            Self::Feed { .. } => "feed",
+            Self::Order { .. } => "epoch_order",
+            Self::Folder { .. } => "checkpoint_folder",
+            Self::Damaged { .. } => "checkpoint_damaged",
+            Self::Differs { .. } => "view_differs",
+            Self::LogTooShort { .. } => "log_too_short",
+            Self::Engine(error) => error.code(),
+            Self::Olap(error) => error.code(),
+            Self::DataFusion(_) | Self::Arrow(_) => "sql",
+        }
+    }
+
+    /// Whether the same call may succeed later without anyone mending anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::FrontierTimeout { .. } | Self::LogTooShort { .. } => true,
+            Self::Feed { retryable, .. } => *retryable,
+            Self::Engine(error) => error.is_retryable(),
+            Self::Olap(error) => error.is_retryable(),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn frontier_timeout(
+        wanted: String,
+        waited: Duration,
+        position: Position,
+    ) -> Self {
+        Self::FrontierTimeout { wanted, waited_ms: waited.as_millis(), position }
+    }
+}

@@ -1,0 +1,156 @@
+//! What everyone reads: the latest published epoch, recent changes, and the state of the pipeline.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use millrace_engine::Snapshot;
+use millrace_events::{Lsn, Position};
+use millrace_olap::Loader;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+
+use super::ring::Ring;
+use super::run::Input;
+use super::status::{CheckpointStatus, State, StoppedViewStatus};
+use super::{OpenFeed, PipelineOptions};
+use crate::{Error, Result, Serve, ViewChange};
+
+/// All live views as of one epoch, published at once.
+#[derive(Clone, Debug)]
+pub struct Published {
+    pub epoch: u64,
+    /// All events up to here are included.
+    pub position: Position,
+    /// All commits up to the LSN are included: they have positions up to the one beside it.
+    pub frontier: Option<(Lsn, Position)>,
+    /// Commit time of the newest event included; none before the first event.
+    pub as_of: Option<DateTime<Utc>>,
+    pub published_at: DateTime<Utc>,
+    /// In the order of [`Hub::live`].
+    pub(super) snapshots: Vec<Arc<Snapshot>>,
+}
+
+/// What the engine's thread tells about itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Report {
+    pub state: State,
+    pub checkpoint: Option<CheckpointStatus>,
+    pub log_end: Position,
+    pub applied: u64,
+    pub dead_lettered: u64,
+    /// Age of the oldest event of the last epoch when it was published.
+    pub last_latency_ms: Option<u64>,
+    pub stopped_views: Vec<StoppedViewStatus>,
+}
+
+/// Shared by the engine's thread and all handles.
+pub(super) struct Hub {
+    pub options: PipelineOptions,
+    pub feeds: Arc<dyn OpenFeed>,
+    /// Index of each live view.
+    pub live: BTreeMap<String, usize>,
+    published: watch::Sender<Option<Arc<Published>>>,
+    rings: Vec<Mutex<Ring>>,
+    report: Mutex<Report>,
+    pub loader: Mutex<Option<Loader>>,
+    /// Where the engine's thread can be asked.
+    pub asks: Mutex<Option<mpsc::Sender<Input>>>,
+    pub stopping: watch::Sender<bool>,
+}
+
+impl Hub {
+    pub fn new(options: PipelineOptions, feeds: Arc<dyn OpenFeed>) -> Self {
+        let views = options.registry.views().iter();
+        let live = views.filter(|view| view.serve == Serve::Live).map(|view| view.name.clone());
+        let live: BTreeMap<String, usize> = live.enumerate().map(|(i, name)| (name, i)).collect();
+        let ring = || {
+            let (rows, epochs) = (options.retained_rows_max, options.retained_epochs_max);
+            Mutex::new(Ring::new(Position::START, rows, epochs))
+        };
+        let rings = live.iter().map(|_| ring()).collect();
+        Self {
+            feeds,
+            live,
+            published: watch::Sender::new(None),
+            rings,
+            report: Mutex::new(Report::default()),
+            loader: Mutex::new(None),
+            asks: Mutex::new(None),
+            stopping: watch::Sender::new(false),
+            options,
+        }
+    }
+
+    /// The latest epoch.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] when the pipeline ended before anything was published.
+    pub fn latest(&self) -> Result<Arc<Published>> {
+        let latest = self.published.borrow().clone();
+        latest.ok_or_else(|| match self.report().state {
+            State::Stopped { reason } => Error::Stopped { reason },
+            _ => Error::Stopped { reason: "it has not published anything yet".to_owned() },
+        })
+    }
+
+    pub fn watch(&self) -> watch::Receiver<Option<Arc<Published>>> {
+        self.published.subscribe()
+    }
+
+    /// Makes `next` what everyone reads, with the changes that lead to it from the epoch before.
+    ///
+    /// While views are rebuilt from the start of the log, readers keep what they have: nothing is
+    /// published until the rebuilt views are as far, and then streams are reset.
+    /// Gives whether the views are still being rebuilt.
+    pub fn publish(
+        &self,
+        next: Published,
+        changes: Vec<(usize, ViewChange)>,
+        is_rebuilding: bool,
+    ) -> bool {
+        let current = self.published.borrow().as_ref().map(|current| current.position);
+        if current.is_some_and(|current| next.position < current) {
+            return true;
+        }
+        if is_rebuilding {
+            self.reset_rings(next.position);
+        } else {
+            for (view, change) in changes {
+                self.rings[view].lock().push(Arc::new(change));
+            }
+        }
+        self.published.send_replace(Some(Arc::new(next)));
+        false
+    }
+
+    /// Forgets retained changes: streams can resume only behind `position`.
+    pub fn reset_rings(&self, position: Position) {
+        self.rings.iter().for_each(|ring| ring.lock().reset(position));
+    }
+
+    pub fn change_after(&self, view: usize, position: Position) -> Option<Option<Arc<ViewChange>>> {
+        self.rings[view].lock().after(position)
+    }
+
+    pub fn report(&self) -> Report {
+        self.report.lock().clone()
+    }
+
+    pub fn tell(&self, change: impl FnOnce(&mut Report)) {
+        change(&mut self.report.lock());
+    }
+
+    /// The pipeline has ended; everyone who waits is told.
+    pub fn stop(&self, reason: String) {
+        self.tell(|report| report.state = State::Stopped { reason });
+        self.published.send_modify(|_| ());
+    }
+
+    pub fn is_stopped(&self) -> Option<Error> {
+        match &self.report.lock().state {
+            State::Stopped { reason } => Some(Error::Stopped { reason: reason.clone() }),
+            _ => None,
+        }
+    }
+}

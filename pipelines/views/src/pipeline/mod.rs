@@ -1,0 +1,24 @@
+//! Events in, snapshots and marts out, one epoch at a time.
+
+mod feed;
+mod folder;
+mod handle;
+mod hub;
+mod options;
+mod ring;
+mod run;
+mod session;
+mod split;
+mod status;
+mod subscribe;
+mod trace;
+mod verify;
+
+pub use feed::{EpochFeed, OpenFeed, Purpose};
+pub use handle::{PipelineHandle, Target, ViewSnapshot};
+pub use hub::Published;
+pub use options::PipelineOptions;
+pub use session::Pipeline;
+pub use status::{CheckpointStatus, State, Status, StoppedViewStatus};
+pub use subscribe::{Subscription, Update};
+pub use verify::{Reconciled, Verified};

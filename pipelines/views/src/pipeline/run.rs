@@ -1,0 +1,341 @@
+//! The engine's thread: applies epochs one at a time, publishes, hands on, checkpoints.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use metrics::{counter, gauge, histogram};
+use millrace_engine::{Delta, Engine, Epoch, EpochChanges, Snapshot};
+use millrace_events::Position;
+use millrace_olap::{LoadEpoch, Loader, MartRows};
+use millrace_source::SourceEpoch;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use super::feed::Place;
+use super::folder::{BatchJournal, Folder};
+use super::hub::{Hub, Published};
+use super::split::{self, Piece};
+use super::status::{CheckpointStatus, State, StoppedViewStatus};
+use super::trace;
+use crate::{Error, Mart, Result, Serve, View, ViewChange, change};
+
+/// What the thread is given.
+pub(super) enum Input {
+    Epoch { epoch: SourceEpoch, log_end: Position },
+    Explain(String, oneshot::Sender<Result<millrace_engine::Explain>>),
+    Checkpoint(oneshot::Sender<Result<()>>),
+    Stop,
+}
+
+/// Why the thread ended well.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Stopped,
+    /// The marts lack what lies before the checkpoint: the views start over.
+    Rebuild,
+}
+
+/// Marts being kept.
+pub(super) struct Marts {
+    pub loader: Loader,
+    pub journal: BatchJournal,
+    /// What was acknowledged at the checkpoint before.
+    pub acknowledged_before: Position,
+}
+
+pub(super) struct Worker {
+    pub hub: Arc<Hub>,
+    pub runtime: Handle,
+    pub folder: Folder,
+    pub engine: Engine,
+    pub place: Place,
+    pub marts: Option<Marts>,
+    /// Positions at which an epoch has to end.
+    pub ends: BTreeSet<Position>,
+    snapshots: Vec<Arc<Snapshot>>,
+    checkpointed_at: Instant,
+    events_since: u64,
+    is_changed: bool,
+    /// Readers are ahead of the views, which are being filled again.
+    is_rebuilding: bool,
+}
+
+impl Worker {
+    pub fn new(
+        hub: Arc<Hub>,
+        folder: Folder,
+        engine: Engine,
+        place: Place,
+        marts: Option<Marts>,
+        ends: BTreeSet<Position>,
+    ) -> Result<Self> {
+        let mut named: Vec<(&String, usize)> = hub.live.iter().map(|(n, i)| (n, *i)).collect();
+        named.sort_by_key(|(_, index)| *index);
+        let snapshots =
+            named.iter().map(|(name, _)| engine.snapshot(name)).collect::<Result<_, _>>()?;
+        let published = hub.latest().ok().map(|latest| latest.position);
+        let is_rebuilding = published.is_some_and(|published| published > place.cut.position);
+        Ok(Self {
+            runtime: Handle::current(),
+            hub,
+            folder,
+            engine,
+            place,
+            marts,
+            ends,
+            snapshots,
+            checkpointed_at: Instant::now(),
+            events_since: 0,
+            is_changed: false,
+            is_rebuilding,
+        })
+    }
+
+    /// Works until told to stop.
+    pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> Result<Ended> {
+        self.hub.reset_rings(self.place.cut.position);
+        self.publish(Vec::new());
+        loop {
+            // Without a session the process is going down: what is not saved is applied again.
+            let Some(input) = inputs.blocking_recv() else { return Ok(Ended::Stopped) };
+            match input {
+                Input::Epoch { epoch, log_end } => match self.apply(&epoch, log_end) {
+                    Err(Error::Olap(error @ millrace_olap::Error::Behind { .. })) => {
+                        tracing::warn!(%error, "views and marts are filled again from the log");
+                        return Ok(Ended::Rebuild);
+                    }
+                    outcome => outcome?,
+                },
+                // Nobody may be waiting any more for what was asked.
+                Input::Explain(view, answer) => {
+                    let _ = answer.send(self.engine.explain(&view).map_err(Error::from));
+                }
+                Input::Checkpoint(answer) => {
+                    let _ = answer.send(self.checkpoint());
+                }
+                Input::Stop => break,
+            }
+        }
+        if let Some(marts) = &self.marts {
+            self.runtime.block_on(marts.loader.shutdown());
+        }
+        if self.is_changed {
+            self.checkpoint()?;
+        }
+        Ok(Ended::Stopped)
+    }
+
+    fn apply(&mut self, epoch: &SourceEpoch, log_end: Position) -> Result<()> {
+        let applied = self.place.cut.position;
+        if epoch.is_empty() {
+            if epoch.frontier != self.place.frontier {
+                self.place.frontier = epoch.frontier;
+                self.publish(Vec::new());
+            }
+        } else if epoch.first_position != applied.next() {
+            return Err(Error::Order {
+                epoch: epoch.number,
+                first: epoch.first_position,
+                applied,
+                problem: "the feed skipped or repeated positions",
+            });
+        } else {
+            self.apply_events(epoch)?;
+        }
+        self.hub.tell(|report| {
+            report.state = State::Running;
+            report.log_end = log_end;
+            report.applied = epoch.cut.applied;
+            report.dead_lettered = epoch.cut.dead_lettered;
+        });
+        let lag = log_end.0.saturating_sub(self.place.cut.position.0);
+        gauge!("millrace_pipeline_lag_events").set(lag as f64);
+        self.checkpoint_if_due()
+    }
+
+    fn apply_events(&mut self, epoch: &SourceEpoch) -> Result<()> {
+        let started = Instant::now();
+        let position = epoch.last_position;
+        let spans = trace::epoch_spans(&epoch.traceparents, self.engine.epoch() + 1, position.0);
+        let pieces = split::at(epoch, &self.ends);
+        let last = pieces.len() - 1;
+        for (index, piece) in pieces.into_iter().enumerate() {
+            let mut next = self.place.clone();
+            next.cut.position = piece.last;
+            next.as_of = next.as_of.max(piece.newest_event_at);
+            if index == last {
+                next.cut = epoch.cut.clone();
+                next.frontier = epoch.frontier;
+            }
+            self.step(piece, next, &spans)?;
+        }
+        self.ends = self.ends.split_off(&position.next());
+        self.events_since += epoch.events() as u64;
+        self.observe(epoch, started);
+        Ok(())
+    }
+
+    /// One epoch of the engine: everything in it becomes visible at once.
+    fn step(&mut self, piece: Piece, next: Place, spans: &[tracing::Span]) -> Result<()> {
+        let inputs = piece
+            .tables
+            .iter()
+            .map(|(name, rows)| (name.to_string(), Delta::inserts(rows.clone())))
+            .collect();
+        let changes = self.engine.step(Epoch {
+            number: self.engine.epoch() + 1,
+            cut: next.to_engine(),
+            inputs,
+            now: (self.hub.options.clock)(),
+        })?;
+        self.place = next;
+        self.is_changed = true;
+        self.note_stopped(&changes);
+        let (told, loaded) = self.tell_apart(changes, &piece)?;
+        let publishing = trace::publish_spans(spans, told.len());
+        self.publish(told);
+        drop(publishing);
+        if let (Some(marts), Some(loaded)) = (&self.marts, loaded) {
+            self.runtime.block_on(marts.loader.enqueue(loaded))?;
+        }
+        Ok(())
+    }
+
+    /// The changes of live views by index, and what the marts get.
+    fn tell_apart(
+        &mut self,
+        changes: EpochChanges,
+        piece: &Piece,
+    ) -> Result<(Vec<(usize, ViewChange)>, Option<LoadEpoch>)> {
+        let hub = Arc::clone(&self.hub);
+        let has_marts = self.marts.is_some();
+        let mut told = Vec::new();
+        let mut marts: Vec<(String, MartRows)> = Vec::new();
+        for (name, delta) in changes.changes {
+            let view = hub.options.registry.get(&name)?;
+            let has_mart = has_marts && view.mart != Mart::None;
+            if has_mart && view.mart == Mart::History {
+                let (rows, weights) = (delta.batch.clone(), delta.weights.clone());
+                marts.push((name.clone(), MartRows::Appended { rows, weights }));
+            }
+            let is_live = view.serve == Serve::Live;
+            if !is_live && !(has_mart && view.mart == Mart::Current) {
+                continue;
+            }
+            let (upserts, deletes) = change::by_key(&delta, &view.key)?;
+            if has_mart && view.mart == Mart::Current {
+                let (upserts, deletes) = (upserts.clone(), deletes.clone());
+                marts.push((name.clone(), MartRows::Keyed { upserts, deletes }));
+            }
+            if is_live {
+                let index = hub.live[&name];
+                self.snapshots[index] = self.engine.snapshot(&name)?;
+                told.push((index, self.change_of(view, upserts, deletes)));
+            }
+        }
+        if !has_marts {
+            return Ok((told, None));
+        }
+        marts.extend(piece.tables.iter().map(|(name, rows)| {
+            let rows = MartRows::Appended { rows: rows.clone(), weights: None };
+            (format!("raw_{name}"), rows)
+        }));
+        let loaded = LoadEpoch {
+            epoch: self.engine.epoch(),
+            first_position: piece.first,
+            position: piece.last,
+            frontier: self.place.frontier.map(|(lsn, _)| lsn),
+            as_of: self.place.as_of,
+            changes: marts,
+        };
+        Ok((told, Some(loaded)))
+    }
+
+    fn change_of(
+        &self,
+        view: &View,
+        upserts: arrow::array::RecordBatch,
+        deletes: arrow::array::RecordBatch,
+    ) -> ViewChange {
+        let rows = upserts.num_rows() + deletes.num_rows();
+        counter!("millrace_view_changed_rows_total", "view" => view.name.clone())
+            .increment(rows as u64);
+        ViewChange {
+            epoch: self.engine.epoch(),
+            position: self.place.cut.position,
+            as_of: self.place.as_of,
+            upserts,
+            deletes,
+        }
+    }
+
+    fn publish(&mut self, changes: Vec<(usize, ViewChange)>) {
+        let next = Published {
+            epoch: self.engine.epoch(),
+            position: self.place.cut.position,
+            frontier: self.place.frontier,
+            as_of: self.place.as_of,
+            published_at: (self.hub.options.clock)(),
+            snapshots: self.snapshots.clone(),
+        };
+        let was_rebuilding = self.is_rebuilding;
+        self.is_rebuilding = self.hub.publish(next, changes, was_rebuilding);
+    }
+
+    fn note_stopped(&self, changes: &EpochChanges) {
+        for stopped in &changes.stopped {
+            tracing::error!(view = %stopped.view, reason = %stopped.reason, "a view has stopped");
+            let (view, reason) = (stopped.view.clone(), stopped.reason.clone());
+            self.hub.tell(|report| report.stopped_views.push(StoppedViewStatus { view, reason }));
+        }
+    }
+
+    fn observe(&self, epoch: &SourceEpoch, started: Instant) {
+        let now: DateTime<Utc> = (self.hub.options.clock)();
+        histogram!("millrace_epoch_seconds").record(started.elapsed().as_secs_f64());
+        histogram!("millrace_epoch_events").record(epoch.events() as f64);
+        counter!("millrace_pipeline_events_total").increment(epoch.events() as u64);
+        gauge!("millrace_pipeline_position").set(self.place.cut.position.0 as f64);
+        let Some(oldest) = epoch.oldest_event_at else { return };
+        let latency = (now - oldest).to_std().unwrap_or_default();
+        gauge!("millrace_freshness_seconds").set(latency.as_secs_f64());
+        histogram!("millrace_view_latency_seconds").record(latency.as_secs_f64());
+        let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        self.hub.tell(|report| report.last_latency_ms = Some(latency_ms));
+    }
+
+    fn checkpoint_if_due(&mut self) -> Result<()> {
+        let options = &self.hub.options;
+        let is_old = self.checkpointed_at.elapsed() >= options.checkpoint_interval;
+        if self.is_changed && (is_old || self.events_since >= options.checkpoint_events) {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        let started = Instant::now();
+        let unsent = self.marts.as_ref().map(|marts| marts.loader.unsent()).unwrap_or_default();
+        let kept = self.hub.options.engine.checkpoints_kept;
+        self.folder.checkpoint(&mut self.engine, &unsent, kept)?;
+        if let Some(marts) = &mut self.marts {
+            marts.journal.forget_before(marts.acknowledged_before)?;
+            marts.acknowledged_before = marts.loader.acknowledged();
+        }
+        self.is_changed = false;
+        self.events_since = 0;
+        self.checkpointed_at = Instant::now();
+        let duration = started.elapsed();
+        histogram!("millrace_checkpoint_seconds").record(duration.as_secs_f64());
+        let status = CheckpointStatus {
+            epoch: self.engine.epoch(),
+            position: self.place.cut.position,
+            at: (self.hub.options.clock)(),
+            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.hub.tell(|report| report.checkpoint = Some(status));
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! PIP-1 and OLP-1 on the running system: a view against batch SQL, a mart against its view.
+
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use millrace_events::Position;
+use millrace_olap::{Difference, MartKind, MartSpec, compare, difference};
+use millrace_source::Cut;
+use serde::Serialize;
+
+use super::feed::Purpose;
+use super::session::marts;
+use super::split;
+use super::PipelineHandle;
+use crate::{Error, Result, Tables, batch};
+
+/// How long a mart may take to come to the position it is compared at.
+const SETTLE_MAX: Duration = Duration::from_secs(30);
+/// How long the log is read for.
+const READ_MAX: Duration = Duration::from_secs(600);
+
+/// A live view compared with batch SQL over the log.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verified {
+    pub view: String,
+    pub position: Position,
+    pub rows: usize,
+    /// "View" rows are the engine's, "mart" rows batch SQL's.
+    pub difference: Difference,
+}
+
+/// A mart compared with its view.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reconciled {
+    pub mart: String,
+    pub position: Position,
+    pub difference: Difference,
+}
+
+impl PipelineHandle {
+    /// Compares a live view with batch SQL over every event up to the same position, read again from
+    /// the log (PIP-1).
+    ///
+    /// # Errors
+    /// The view is not live, or the log can't be read.
+    pub async fn verify(&self, name: &str) -> Result<Verified> {
+        let view = self.snapshot(name)?;
+        let expected = self.recompute(name, view.position).await?;
+        let found = view.snapshot.batches()?;
+        let rows = found.iter().map(RecordBatch::num_rows).sum();
+        let schema = &self.registry().get(name)?.schema;
+        let difference = difference(schema, &found, &expected)?;
+        Ok(Verified { view: name.to_owned(), position: view.position, rows, difference })
+    }
+
+    /// Rows of a view at `position`, as batch SQL over the log.
+    async fn recompute(&self, name: &str, position: Position) -> Result<Vec<RecordBatch>> {
+        let closure = self.registry().closure(name)?;
+        let is_read = |event: &str| closure.iter().any(|v| v.reads.iter().any(|read| read == event));
+        let mut tables = Tables::new();
+        let mut read = Position::START;
+        let ends = [position].into();
+        if position > Position::START {
+            let mut feed = self.hub.feeds.open(Cut::default(), Purpose::Verify).await?;
+            while read < position {
+                let epoch = tokio::time::timeout(READ_MAX, feed.next_epoch()).await.map_err(|_| {
+                    Error::LogTooShort { view: name.to_owned(), position, end: read }
+                })??;
+                if epoch.is_empty() {
+                    continue;
+                }
+                let pieces = split::at(&epoch, &ends);
+                for piece in pieces.into_iter().filter(|piece| piece.last <= position) {
+                    for (event, rows) in piece.tables.iter().filter(|(event, _)| is_read(event)) {
+                        tables.entry(event.to_string()).or_default().push(rows.clone());
+                    }
+                    read = piece.last;
+                }
+            }
+        }
+        batch::answer(self.registry(), name, &tables).await
+    }
+
+    /// Compares a mart with its view at one position (OLP-1). The marts stand still meanwhile. A
+    /// history mart is compared with batch SQL over the log; raw tables are not compared.
+    ///
+    /// # Errors
+    /// No marts are kept, the view has none, or ClickHouse does not get there in 30 s.
+    pub async fn reconcile(&self, name: &str) -> Result<Reconciled> {
+        let unknown = || millrace_olap::Error::UnknownMart { mart: name.to_owned() };
+        let loader = self.loader().ok_or_else(unknown)?;
+        let mart = marts(self.registry()).into_iter().find(|mart| mart.name == name);
+        let mart: MartSpec = mart.filter(|mart| mart.kind != MartKind::Raw).ok_or_else(unknown)?;
+        let mut hold = loader.hold();
+        // Rows are queued after they are published: what is published is at or behind the hold.
+        let is_live = self.hub.live.contains_key(name);
+        let (position, rows) = if is_live {
+            let view = self.snapshot(name)?;
+            hold.move_to(view.position);
+            (view.position, view.snapshot.batches()?)
+        } else {
+            let position = self.published()?.position;
+            hold.move_to(position);
+            (position, self.recompute(name, position).await?)
+        };
+        loader.wait_for(position, SETTLE_MAX).await?;
+        let (clickhouse, database) = loader.clickhouse();
+        let difference = compare(clickhouse, database, &mart, &rows).await?;
+        Ok(Reconciled { mart: name.to_owned(), position, difference })
+    }
+}

@@ -1,0 +1,76 @@
+//! One view as the registry knows it.
+
+use std::collections::BTreeMap;
+
+use arrow::datatypes::SchemaRef;
+use serde::Serialize;
+
+/// Where a view's rows can be read while they change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Serve {
+    /// In memory: JSON, SSE, SQL.
+    Live,
+    #[default]
+    None,
+}
+
+impl Serve {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "live" => Some(Self::Live),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+
+/// The ClickHouse table a view fills.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mart {
+    /// The rows as they are now, one per key.
+    Current,
+    /// Every row that ever came or went, with weight and position.
+    History,
+    #[default]
+    None,
+}
+
+impl Mart {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "current" => Some(Self::Current),
+            "history" => Some(Self::History),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+
+/// A view: what its file says and what follows from it.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Name in SQL, in URLs and of the mart: the file's stem.
+    pub name: String,
+    /// Folder: `staging`, `core` or `live`.
+    pub area: String,
+    pub title: String,
+    /// What one row is.
+    pub grain: String,
+    /// Columns that tell rows apart; empty when rows may repeat.
+    pub key: Vec<String>,
+    pub serve: Serve,
+    pub mart: Mart,
+    /// What columns mean, by name; not every column needs it.
+    pub column_docs: BTreeMap<String, String>,
+    pub docs: String,
+    /// The `select`, without the header.
+    pub sql: String,
+    /// Columns of a row.
+    pub schema: SchemaRef,
+    /// Events and views it reads, by name.
+    pub reads: Vec<String>,
+    /// Changes with anything that could change its rows: its SQL, what it reads, events' columns.
+    pub fingerprint: String,
+}
