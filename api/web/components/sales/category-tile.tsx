@@ -1,12 +1,15 @@
 "use client";
+import { useRouter } from "next/navigation";
 import type { LiveRows } from "@/lib/live/view";
 import { useScope, where } from "@/lib/sales/scope";
 import { CATEGORIES } from "@/lib/sales/use-sales";
+import { rowsAddress } from "@/lib/shell/address";
 import { RankTile } from "./rank-tile";
 import styles from "./sales-room.module.css";
 
 export function CategoryTile({ categories }: { categories: LiveRows }) {
   const scope = useScope();
+  const router = useRouter();
   return (
     <RankTile
       className={styles.half}
@@ -22,6 +25,7 @@ export function CategoryTile({ categories }: { categories: LiveRows }) {
       nameColumn="category_name"
       noun="Category"
       barsMax={8}
+      onOpen={(id) => router.push(rowsAddress(CATEGORIES, "category_id", id))}
     />
   );
 }

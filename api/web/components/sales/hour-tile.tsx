@@ -8,9 +8,9 @@ import { HOURS } from "@/lib/sales/use-sales";
 import { HourBars } from "../charts/hour-bars";
 import { DataTable } from "../table/data-table";
 import { Tile } from "../tile/tile";
-import { useHeld } from "../tile/use-held";
 import { NothingSold } from "./nothing-sold";
 import styles from "./sales-room.module.css";
+import { useHeldRows } from "./use-held-rows";
 
 type Hour = { hour: number; now?: HourTotals; before?: HourTotals };
 
@@ -24,7 +24,7 @@ function merge(now: HourTotals[], before: HourTotals[]): Hour[] {
 export function HourTile({ hours, hoursBefore }: { hours: LiveRows; hoursBefore: LiveRows["rows"] }) {
   const scope = useScope();
   const { day, dayBefore, currency } = scope;
-  const { shown, isHeld, toggle } = useHeld(hours);
+  const { shown, isHeld, toggle } = useHeldRows(hours);
   const now = byHour(shown.rows);
   const merged = merge(now, byHour(hoursBefore));
   const best = now.reduce<HourTotals | undefined>((a, b) => (a && a.revenue >= b.revenue ? a : b), undefined);

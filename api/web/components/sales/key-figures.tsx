@@ -7,9 +7,9 @@ import { type SalesScope, useScope, where } from "@/lib/sales/scope";
 import { HOURS } from "@/lib/sales/use-sales";
 import { Figure } from "../tile/figure";
 import { Tile } from "../tile/tile";
-import { useHeld } from "../tile/use-held";
 import { NothingSold } from "./nothing-sold";
 import styles from "./sales-room.module.css";
+import { useHeldRows } from "./use-held-rows";
 
 type Rows = LiveRows["rows"];
 
@@ -76,7 +76,7 @@ export function KeyFigures(props: Props) {
 
 function KeyFigureTile({ figure, hours, hoursBefore }: Props & { figure: KeyFigure }) {
   const scope = useScope();
-  const { shown, isHeld, toggle } = useHeld(hours);
+  const { shown, isHeld, toggle } = useHeldRows(hours);
   const all = totals(shown.rows);
   const value = figure.of(all) ?? 0n;
   const over = (rows: Rows) => figure.of(totals(rows, scope.hoursOver));

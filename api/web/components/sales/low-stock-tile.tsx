@@ -5,17 +5,18 @@ import { count } from "@/lib/format";
 import type { LiveRows } from "@/lib/live/view";
 import { quoted, useScope } from "@/lib/sales/scope";
 import { LOW_STOCK } from "@/lib/sales/use-sales";
+import { rowsAddress } from "@/lib/shell/address";
 import { useCatalogue } from "@/lib/shell/catalogue";
 import { Empty } from "../empty";
 import { DataTable } from "../table/data-table";
 import { Tile } from "../tile/tile";
-import { useHeld } from "../tile/use-held";
 import styles from "./sales-room.module.css";
+import { useHeldRows } from "./use-held-rows";
 
 export function LowStockTile({ stock }: { stock: LiveRows & { total: number } }) {
   const { shop } = useScope();
   const { shops } = useCatalogue();
-  const { shown, isHeld, toggle } = useHeld(stock);
+  const { shown, isHeld, toggle } = useHeldRows(stock);
   const shopName = (id: unknown) => shops.value?.find(({ shop_id }) => shop_id === id)?.name ?? "";
   return (
     <Tile
@@ -55,7 +56,9 @@ export function LowStockTile({ stock }: { stock: LiveRows & { total: number } })
       />
       {shown.total > shown.rows.length && (
         <p>
-          <Link href={`/views?name=${LOW_STOCK}`}>All {count(shown.total)}</Link>
+          <Link href={shop ? rowsAddress(LOW_STOCK, "shop_id", shop) : rowsAddress(LOW_STOCK)}>
+            All {count(shown.total)}
+          </Link>
         </p>
       )}
     </Tile>

@@ -7,14 +7,14 @@ import { PAYMENTS } from "@/lib/sales/use-sales";
 import { MixBar } from "../charts/mix-bar";
 import { DataTable } from "../table/data-table";
 import { Tile } from "../tile/tile";
-import { useHeld } from "../tile/use-held";
 import { NothingSold } from "./nothing-sold";
 import styles from "./sales-room.module.css";
+import { useHeldRows } from "./use-held-rows";
 
 export function PaymentTile({ payments }: { payments: LiveRows }) {
   const scope = useScope();
   const { currency } = scope;
-  const { shown, isHeld, toggle } = useHeld(payments);
+  const { shown, isHeld, toggle } = useHeldRows(payments);
   const mix = paymentMix(shown.rows);
   return (
     <Tile

@@ -1,12 +1,15 @@
 "use client";
+import { useRouter } from "next/navigation";
 import type { LiveRows } from "@/lib/live/view";
 import { useScope, where } from "@/lib/sales/scope";
 import { PRODUCTS } from "@/lib/sales/use-sales";
+import { rowsAddress } from "@/lib/shell/address";
 import { RankTile } from "./rank-tile";
 import styles from "./sales-room.module.css";
 
 export function ProductTile({ products }: { products: LiveRows }) {
   const scope = useScope();
+  const router = useRouter();
   return (
     <RankTile
       className={styles.half}
@@ -22,6 +25,7 @@ export function ProductTile({ products }: { products: LiveRows }) {
       nameColumn="product_name"
       noun="Product"
       barsMax={8}
+      onOpen={(id) => router.push(rowsAddress(PRODUCTS, "product_id", id))}
     />
   );
 }

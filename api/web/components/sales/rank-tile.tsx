@@ -8,8 +8,8 @@ import type { Subject } from "@/lib/shell/subject";
 import { RankBars } from "../charts/rank-bars";
 import { DataTable, type TableColumn } from "../table/data-table";
 import { Tile } from "../tile/tile";
-import { useHeld } from "../tile/use-held";
 import { NothingSold } from "./nothing-sold";
+import { useHeldRows } from "./use-held-rows";
 
 type Props = {
   subject: Omit<Subject, "position" | "asOf">;
@@ -32,7 +32,7 @@ const TABLE_ROWS_MAX = 100;
 export function RankTile(props: Props) {
   const { subject, live, idColumn, nameColumn, noun, barsMax, hasInvoices, className, onOpen } = props;
   const { currency } = useScope();
-  const { shown, isHeld, toggle } = useHeld(live);
+  const { shown, isHeld, toggle } = useHeldRows(live);
   const groups = ranked(shown.rows, idColumn, nameColumn);
   const longest = Math.max(0, ...groups.map(({ revenue }) => approximate(revenue))) || 1;
 

@@ -3,6 +3,7 @@ import { X } from "lucide-react";
 import Link from "next/link";
 import type { ReactNode } from "react";
 import { clock, count } from "@/lib/format";
+import { rowsAddress } from "@/lib/shell/address";
 import { useCatalogue } from "@/lib/shell/catalogue";
 import { useSubject } from "@/lib/shell/subject";
 import { Empty } from "../empty";
@@ -36,7 +37,7 @@ export function DetailPanel({ onClose, children }: { onClose: () => void; childr
           <dl className={styles.facts}>
             <dt>View</dt>
             <dd>
-              <Link href={`/views?name=${encodeURIComponent(subject.view)}`}>{subject.view}</Link>
+              <Link href={rowsAddress(subject.view)}>{subject.view}</Link>
             </dd>
             {view && (
               <>

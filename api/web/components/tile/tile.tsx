@@ -109,6 +109,13 @@ function Content({ source, isEmpty, empty, children }: ContentProps) {
     );
   }
   if (position === undefined) return <div className={styles.skeleton} />;
+  if (isEmpty && phase === "stale") {
+    return (
+      <Empty kind="stale" title="Nothing when last heard">
+        The connection is lost; it is being made again.
+      </Empty>
+    );
+  }
   return isEmpty ? empty : children;
 }
 

@@ -3,36 +3,17 @@ import { ChevronLeft, ChevronRight, Code, Pause, Play } from "lucide-react";
 import Link from "next/link";
 import { useSearchParams } from "next/navigation";
 import type { FormEvent } from "react";
-import type { Row, Value } from "@/lib/api/json";
-import { type Column, type Filter, readPage, type Sort, type View } from "@/lib/api/views";
-import { decimal } from "@/lib/decimal";
-import { clock, count, number } from "@/lib/format";
+import { type Filter, readPage, type Sort, type View } from "@/lib/api/views";
+import { clock, count } from "@/lib/format";
 import { usePoll } from "@/lib/live/use-poll";
 import { useSetParams } from "@/lib/shell/address";
 import { useOffered } from "@/lib/shell/subject";
-import { Empty } from "../empty";
-import { DataTable } from "../table/data-table";
 import { useHeld } from "../tile/use-held";
+import { ViewTable } from "./view-table";
 import styles from "./views-room.module.css";
 
 const ROWS_PER_PAGE = 50;
 const READ_EVERY_MS = 1_500;
-
-/** Digits after the point that a column's type has: 2 for "Decimal128(18, 2)". */
-function places({ type }: Column): number {
-  const scale = /decimal\w*\(\s*\d+\s*,\s*(\d+)\s*\)/i.exec(type)?.[1];
-  return scale ? Number(scale) : 0;
-}
-
-function isNumeric({ type }: Column): boolean {
-  return /int|decimal|float|double|numeric/i.test(type);
-}
-
-function cellText(value: Value | undefined, column: Column): string {
-  if (value === null || value === undefined) return "–";
-  if (!isNumeric(column)) return String(value);
-  return number(decimal(value), places(column));
-}
 
 /** What the address asks for: sort, page and one column's value. */
 function useQuestion(view: View) {
@@ -58,8 +39,8 @@ export function ViewRows({ view }: { view: View }) {
     (signal) => readPage(view.name, filter, { sort, page, limit: ROWS_PER_PAGE, signal }),
     READ_EVERY_MS,
   );
-  const { shown, isHeld, toggle } = useHeld({ key, ...polled });
-  const answer = shown.key === key ? shown.value : polled.value;
+  const { shown, isHeld, toggle } = useHeld(polled, key, polled.value !== undefined);
+  const answer = shown.value;
   const { isChosen, choose } = useOffered({
     id: `view ${view.name}`,
     title: view.title,
@@ -84,7 +65,7 @@ export function ViewRows({ view }: { view: View }) {
   const pages = Math.max(1, Math.ceil((answer?.total ?? 0) / ROWS_PER_PAGE));
 
   return (
-    <div className={styles.room}>
+    <div className={`${styles.room} ${styles.whole}`}>
       <div className={styles.head}>
         <div>
           <p className={styles.lead}>
@@ -141,10 +122,10 @@ export function ViewRows({ view }: { view: View }) {
         )}
         {polled.problem && answer && <span className={styles.stale}>Stale: {polled.problem.message}</span>}
       </p>
-      <Body
+      <ViewTable
         view={view}
         rows={answer?.rows}
-        problem={polled.problem?.message}
+        problem={polled.problem}
         isFiltered={equals !== ""}
         sort={sort}
         onSort={onSort}
@@ -172,58 +153,6 @@ export function ViewRows({ view }: { view: View }) {
           </button>
         </div>
       )}
-    </div>
-  );
-}
-
-type BodyProps = {
-  view: View;
-  rows: Row[] | undefined;
-  problem: string | undefined;
-  isFiltered: boolean;
-  sort: Sort | undefined;
-  onSort: (column: string) => void;
-};
-
-function Body({ view, rows, problem, isFiltered, sort, onSort }: BodyProps) {
-  const setParams = useSetParams();
-  if (!rows && problem) {
-    return (
-      <Empty kind="failed" title="This view can't be read at the moment">
-        {problem}
-      </Empty>
-    );
-  }
-  if (!rows) return <p className={styles.waiting}>Reading…</p>;
-  if (rows.length === 0 && isFiltered) {
-    return (
-      <Empty kind="no-match" title="No row has that value">
-        <button
-          type="button"
-          className={styles.link}
-          onClick={() => setParams({ column: undefined, equals: undefined })}
-        >
-          Remove the filter
-        </button>
-      </Empty>
-    );
-  }
-  if (rows.length === 0) return <Empty kind="no-data" title="This view has no rows yet" />;
-  return (
-    <div className={styles.card}>
-      <DataTable
-        caption={view.title}
-        rows={rows}
-        rowKey={(row) => JSON.stringify(view.key.map((column) => row[column]))}
-        sort={sort}
-        onSort={onSort}
-        columns={view.columns.map((column) => ({
-          id: column.name,
-          title: column.name,
-          isNumeric: isNumeric(column),
-          cell: (row: Row) => cellText(row[column.name], column),
-        }))}
-      />
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import Link from "next/link";
 import { useSearchParams } from "next/navigation";
 import { count } from "@/lib/format";
+import { rowsAddress } from "@/lib/shell/address";
 import { useCatalogue } from "@/lib/shell/catalogue";
 import { Empty } from "../empty";
 import { DataTable } from "../table/data-table";
@@ -63,7 +64,7 @@ function ViewList() {
                 title: "Name",
                 cell: ({ name, serve }) =>
                   serve === "live" ? (
-                    <Link href={`/views?name=${encodeURIComponent(name)}`} className={styles.name}>
+                    <Link href={rowsAddress(name)} className={styles.name}>
                       {name}
                     </Link>
                   ) : (

@@ -18,23 +18,22 @@ export type Ranked = Totals & {
   share: number;
 };
 
-const NOTHING: Totals = { revenue: 0n, invoices: 0n, margin: 0n, units: 0n };
+function nothing(): Totals {
+  return { revenue: 0n, invoices: 0n, margin: 0n, units: 0n };
+}
 
-function add(to: Totals, row: Row): Totals {
-  return {
-    revenue: to.revenue + decimal(row.revenue),
-    invoices: to.invoices + decimal(row.invoices),
-    margin: to.margin + decimal(row.margin),
-    units: to.units + decimal(row.units),
-  };
+function add(to: Totals, row: Row): void {
+  to.revenue += decimal(row.revenue);
+  to.invoices += decimal(row.invoices);
+  to.margin += decimal(row.margin);
+  to.units += decimal(row.units);
 }
 
 /** The sums of rows of `live_sales_by_shop_hour`, of all hours or of those before one. */
 export function totals(rows: Row[], beforeHour = 24): Totals {
-  return rows.reduce(
-    (sums, row) => (Number(row.business_hour) < beforeHour ? add(sums, row) : sums),
-    NOTHING,
-  );
+  const sums = nothing();
+  for (const row of rows) if (Number(row.business_hour) < beforeHour) add(sums, row);
+  return sums;
 }
 
 /** One entry per hour from the first to the last with a sale, also for hours without one. */
@@ -42,14 +41,16 @@ export function byHour(rows: Row[]): HourTotals[] {
   const hours = new Map<number, Totals>();
   for (const row of rows) {
     const hour = Number(row.business_hour);
-    hours.set(hour, add(hours.get(hour) ?? NOTHING, row));
+    const sums = hours.get(hour) ?? nothing();
+    add(sums, row);
+    hours.set(hour, sums);
   }
   if (hours.size === 0) return [];
   const first = Math.min(...hours.keys());
   const last = Math.max(...hours.keys());
   return Array.from({ length: last - first + 1 }, (_, index) => {
     const hour = first + index;
-    return { hour, ...(hours.get(hour) ?? NOTHING) };
+    return { hour, ...(hours.get(hour) ?? nothing()) };
   });
 }
 
@@ -58,8 +59,8 @@ export function ranked(rows: Row[], idColumn: string, nameColumn: string): Ranke
   const groups = new Map<string, { name: string; sums: Totals }>();
   for (const row of rows) {
     const id = String(row[idColumn]);
-    const group = groups.get(id) ?? { name: String(row[nameColumn] ?? "Without a name"), sums: NOTHING };
-    group.sums = add(group.sums, row);
+    const group = groups.get(id) ?? { name: String(row[nameColumn] ?? "Without a name"), sums: nothing() };
+    add(group.sums, row);
     groups.set(id, group);
   }
   const whole = [...groups.values()].reduce((sum, { sums }) => sum + sums.revenue, 0n);

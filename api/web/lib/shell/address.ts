@@ -24,6 +24,12 @@ export function useSetParams(): (changes: Params) => void {
   );
 }
 
+/** The address of a view's rows, of those with one value or of all. */
+export function rowsAddress(view: string, column?: string, equals?: string): string {
+  const query = new URLSearchParams({ name: view, ...(column && equals && { column, equals }) });
+  return `/views?${query}`;
+}
+
 /** The shop's id, or `undefined` for all shops. */
 export function useShopParam(): [string | undefined, (shop: string | undefined) => void] {
   const shop = useSearchParams().get("shop") ?? undefined;

@@ -1,6 +1,7 @@
 "use client";
 import { useRouter } from "next/navigation";
 import { useMemo } from "react";
+import { rowsAddress } from "./address";
 import { useCatalogue } from "./catalogue";
 import { ROOMS } from "./rooms";
 
@@ -40,7 +41,7 @@ export function useDestinations(): Destination[] {
         group: "Views",
         label: title,
         hint: name,
-        go: () => router.push(`/views?name=${encodeURIComponent(name)}`),
+        go: () => router.push(rowsAddress(name)),
       }),
     );
     return [...rooms, ...ofShops, ...ofViews];

@@ -111,14 +111,37 @@ test("a day without sales says so and offers the way back", async ({ signedIn: p
   await expect(figure(page, "revenue")).toBeVisible();
 });
 
-test("a lost connection is told, and made up for", async ({ signedIn: page, context }) => {
+test("a lost connection is told, resumed where it broke off, and made up for", async ({
+  signedIn: page,
+  context,
+}) => {
   await expect(figure(page, "invoices")).toBeVisible();
   const before = parsed(await figure(page, "invoices").textContent());
   await context.setOffline(true);
   await expect(page.getByRole("contentinfo").getByRole("status")).toContainText("Offline");
+  const resumed = page.waitForRequest(
+    (request) =>
+      request.url().includes("live_sales_by_shop_hour/stream") &&
+      Number(request.headers()["last-event-id"]) > 0,
+  );
   await context.setOffline(false);
+  await resumed;
   await expect(page.getByRole("contentinfo").getByRole("status")).toHaveText("Live");
   await expect
     .poll(async () => parsed(await figure(page, "invoices").textContent()), { timeout: 40_000 })
     .toBeGreaterThan(before);
+});
+
+test("three windows at once: none waits for a connection, all move", async ({ signedIn: page, context }) => {
+  await expect(figure(page, "invoices")).toBeVisible();
+  const session = await page.evaluate(() => sessionStorage.getItem("millrace.session") ?? "");
+  await context.addInitScript((stored) => sessionStorage.setItem("millrace.session", stored), session);
+  for (const window of [await context.newPage(), await context.newPage()]) {
+    await window.goto("/sales");
+    const invoices = async () => parsed(await figure(window, "invoices").textContent());
+    await expect.poll(invoices).toBeGreaterThan(0);
+    const before = await invoices();
+    await expect.poll(invoices, { timeout: 30_000 }).toBeGreaterThan(before);
+    await expect(window.locator('[data-tile="products"] li').first()).toBeVisible();
+  }
 });
