@@ -3,7 +3,8 @@ import { type Decimal, text } from "./decimal";
 
 /** Rupees are grouped in lakh and crore for whoever reads them in English, whatever the English. */
 function localeFor(currency: string | undefined): string | undefined {
-  return currency === "INR" && navigator.language.startsWith("en") ? "en-IN" : undefined;
+  const { locale } = new Intl.NumberFormat().resolvedOptions();
+  return currency === "INR" && locale.startsWith("en") ? "en-IN" : undefined;
 }
 
 const formats = new Map<string, Intl.NumberFormat>();

@@ -1,5 +1,5 @@
 "use client";
-import { approximate, type Decimal } from "@/lib/decimal";
+import { approximate, type Decimal, divide } from "@/lib/decimal";
 import { count, money, percent } from "@/lib/format";
 import type { LiveRows } from "@/lib/live/view";
 import { basket, byHour, change, type HourTotals, ratio, type Totals, totals } from "@/lib/sales/figures";
@@ -50,7 +50,7 @@ const KEY_FIGURES: KeyFigure[] = [
     of: basket,
     show: (value, { currency }) => money(value, currency),
     detail: ({ units, invoices }) => {
-      const each = basket({ revenue: units, invoices } as Totals);
+      const each = divide(units, invoices);
       return each === undefined ? undefined : `${count(each, 1)} units each`;
     },
   },
@@ -78,7 +78,7 @@ function KeyFigureTile({ figure, hours, hoursBefore }: Props & { figure: KeyFigu
   const scope = useScope();
   const { shown, isHeld, toggle } = useHeldRows(hours);
   const all = totals(shown.rows);
-  const value = figure.of(all) ?? 0n;
+  const value = figure.of(all);
   const over = (rows: Rows) => figure.of(totals(rows, scope.hoursOver));
   return (
     <Tile
@@ -97,7 +97,7 @@ function KeyFigureTile({ figure, hours, hoursBefore }: Props & { figure: KeyFigu
       onHold={toggle}
     >
       <Figure
-        value={figure.show(value, scope)}
+        value={value === undefined ? "–" : figure.show(value, scope)}
         detail={figure.detail(all)}
         change={change(over(shown.rows), over(hoursBefore))}
         comparedWith={scope.comparedWith}

@@ -15,7 +15,7 @@ import { StatusBar } from "./status-bar";
 import { TopBar } from "./top-bar";
 
 const NAV = { least: 148, most: 320, initial: 188 };
-const PANEL = { least: 260, most: 620, initial: 340 };
+const PANEL = { least: 260, most: 620, initial: 372 };
 const NARROW = "(max-width: 860px)";
 
 /** The four sides around every room. Signed-out readers are sent to the login page. */

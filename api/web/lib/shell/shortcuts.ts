@@ -24,7 +24,9 @@ export function useSingleKeys(): [boolean, (on: boolean) => void] {
 export function useShortcuts(shortcuts: Shortcut[]): void {
   const [singleKeys] = useSingleKeys();
   const latest = useRef(shortcuts);
-  latest.current = shortcuts;
+  useEffect(() => {
+    latest.current = shortcuts;
+  });
 
   useEffect(() => {
     let before = "";

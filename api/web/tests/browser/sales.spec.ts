@@ -60,6 +60,25 @@ test("a paused tile stands still while the others move", async ({ signedIn: page
   await expect.poll(() => figure(page, "revenue").textContent()).not.toBe(held);
 });
 
+test("a number is painted at most once a second", async ({ signedIn: page }) => {
+  const seconds = 8;
+  await expect(figure(page, "revenue")).toBeVisible();
+  const paints = await figure(page, "revenue").evaluate(
+    (element, ms) =>
+      new Promise<number>((resolve) => {
+        let count = 0;
+        const observer = new MutationObserver(() => {
+          count += 1;
+        });
+        observer.observe(element, { characterData: true, childList: true, subtree: true });
+        setTimeout(() => resolve(count), ms);
+      }),
+    seconds * 1000,
+  );
+  expect(paints).toBeGreaterThan(0);
+  expect(paints).toBeLessThanOrEqual(seconds + 1);
+});
+
 test("every chart has its table twin", async ({ signedIn: page }) => {
   for (const title of ["Revenue by hour", "By shop", "Top products", "By category", "Payment mix"]) {
     const tile = page.locator("[data-tile]").filter({ has: page.getByRole("heading", { name: title }) });
