@@ -17,6 +17,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::{Error, SourceOptions};
@@ -141,7 +142,6 @@ impl Log {
             consumer.fetch_watermarks(Topic::FRONTIER, 0, CALL_TIMEOUT).map_err(broken)?;
         let newest = Offset::Offset((high - 1).max(low));
         assignment.add_partition_offset(Topic::FRONTIER, 0, newest).map_err(broken)?;
-        consumer.assign(&assignment).map_err(broken)?;
 
         let queue = |topic: &str, partition: i32| {
             let mut queue = consumer
@@ -158,6 +158,8 @@ impl Log {
             }
         }
         let frontier = queue(Topic::FRONTIER, 0)?;
+        // Only now: what is fetched before a partition has its own queue goes to the common one.
+        consumer.assign(&assignment).map_err(broken)?;
         Ok(Self { brokers, consumer, partitions, frontier, connected })
     }
 
@@ -177,11 +179,25 @@ impl Log {
     }
 
     /// Serves librdkafka's own events; to be called now and then.
-    pub(crate) fn serve(&self) {
-        // Messages come through the partitions' queues, so all that can come here are errors, which
-        // the context has heard of.
-        if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
-            tracing::debug!(%error, "event of the consumer");
+    ///
+    /// # Errors
+    /// [`Error::Broker`] if a message came outside its partition's queue: it would be out of order.
+    pub(crate) fn serve(&self) -> Result<(), Error> {
+        match self.consumer.poll(Duration::ZERO) {
+            None => Ok(()),
+            Some(Err(error)) => {
+                tracing::debug!(%error, "event of the consumer");
+                Ok(())
+            }
+            Some(Ok(message)) => Err(Error::Broker {
+                brokers: self.brokers.clone(),
+                reason: format!(
+                    "librdkafka gave {}[{}]@{} outside its partition's queue",
+                    message.topic(),
+                    message.partition(),
+                    message.offset()
+                ),
+            }),
         }
     }
 }

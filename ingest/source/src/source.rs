@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, Thread};
 
 use millrace_events::Position;
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::assemble::Missing;
@@ -97,13 +97,12 @@ impl Source {
         let (tell, status) = watch::channel(SourceStatus::default());
         let (opened, is_open) = oneshot::channel();
         let stop = Arc::new(AtomicBool::new(false));
-        let runtime = Handle::current();
-        let copy = options
-            .copy
-            .clone()
-            .map(|copy| CopyHandle::start(copy, LogOptions::background(&options), runtime.clone()));
+        let copy = options.copy.clone().map(|copy| {
+            CopyHandle::start(copy, LogOptions::background(&options), private_runtime())
+        });
         let (copy, copying) = copy.unzip();
-        let link = Link { give, tell, stop: stop.clone(), runtime, copy: copy.clone() };
+        let link =
+            Link { give, tell, stop: stop.clone(), runtime: private_runtime(), copy: copy.clone() };
         let thread = std::thread::Builder::new()
             .name("millrace-source".to_owned())
             .spawn(move || Run::run(options, link, from_copy, opened))
@@ -156,4 +155,11 @@ impl Source {
     pub fn status(&self) -> watch::Receiver<SourceStatus> {
         self.status.clone()
     }
+}
+
+/// A runtime for one thread's own waiting. The caller's may end while the thread still has to write
+/// what it holds.
+fn private_runtime() -> Arc<Runtime> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    Arc::new(runtime.expect("the system has a descriptor left for an event queue"))
 }

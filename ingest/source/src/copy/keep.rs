@@ -1,12 +1,13 @@
 //! Events appended to the copy's files in order, holes filled from the log.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_events::{Position, Topic};
 use object_store::ObjectStoreExt;
 use parquet::errors::ParquetError;
-use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
 
 use super::write::SegmentWriter;
 use super::{LogCopy, gapless};
@@ -25,7 +26,7 @@ const CATCH_UP_TARGET: EpochTarget =
 pub(super) struct Keeper {
     copy: LogCopy,
     log: LogOptions,
-    runtime: Handle,
+    runtime: Arc<Runtime>,
     /// The last position in a file; none until it was looked up.
     end: Option<Position>,
     offsets: Offsets,
@@ -41,7 +42,7 @@ struct Writing {
 }
 
 impl Keeper {
-    pub(super) fn new(copy: LogCopy, log: LogOptions, runtime: Handle) -> Self {
+    pub(super) fn new(copy: LogCopy, log: LogOptions, runtime: Arc<Runtime>) -> Self {
         Self {
             copy,
             log,
@@ -194,7 +195,7 @@ impl Keeper {
                         waited: heard_at.elapsed(),
                     });
                 }
-                log.serve();
+                log.serve()?;
                 std::thread::park_timeout(Duration::from_millis(20));
             }
         }

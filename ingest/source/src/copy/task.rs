@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use millrace_events::Position;
-use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::LogCopy;
@@ -45,7 +45,7 @@ impl CopyHandle {
     pub(crate) fn start(
         copy: LogCopy,
         log: LogOptions,
-        runtime: Handle,
+        runtime: Arc<Runtime>,
     ) -> (Self, std::thread::JoinHandle<()>) {
         let (hand, handed) = mpsc::channel(EPOCHS_WAITING);
         let (tell, copied) = watch::channel(Position::START);
@@ -60,7 +60,7 @@ impl CopyHandle {
 
     /// Hands over the events of one epoch. A copy that is behind or stuck is left behind: it
     /// catches up from the log.
-    pub(crate) fn hand(&self, messages: Vec<Message>, runtime: &Handle) {
+    pub(crate) fn hand(&self, messages: Vec<Message>, runtime: &Runtime) {
         let Some(last) = messages.last() else { return };
         self.shared.wanted.store(last.position.0, Ordering::Relaxed);
         let handed = Handed::Events(messages);
@@ -89,7 +89,7 @@ impl CopyHandle {
 
 struct Task {
     handed: mpsc::Receiver<Handed>,
-    runtime: Handle,
+    runtime: Arc<Runtime>,
     shared: Arc<Shared>,
     tell: watch::Sender<Position>,
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use millrace_events::Position;
-use tokio::runtime::Handle;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub(super) struct Link {
     pub(super) give: mpsc::Sender<Result<SourceEpoch, Error>>,
     pub(super) tell: watch::Sender<SourceStatus>,
     pub(super) stop: Arc<AtomicBool>,
-    pub(super) runtime: Handle,
+    pub(super) runtime: Arc<Runtime>,
     pub(super) copy: Option<CopyHandle>,
 }
 
@@ -141,7 +141,7 @@ impl Run {
         }
         self.tell_now_and_then(log.is_connected());
         if read == 0 && !gave {
-            log.serve();
+            log.serve()?;
             std::thread::park_timeout(self.patience());
         }
         Ok(true)

@@ -47,9 +47,10 @@ async fn every_event_once_in_order_and_again_after_a_restart() -> anyhow::Result
     let last = moved.last().expect("an epoch");
     assert!(last.is_empty());
     assert_eq!(last.frontier, Some((Lsn(5_000_000), Position(log.len() as u64))));
-    let status = source.status();
-    let copies = status.borrow().copies_dropped;
-    assert_eq!(copies, 2 * log.len() as u64, "every copy was seen and dropped");
+    // Every copy is seen and dropped.
+    let mut status = source.status();
+    let dropped = status.wait_for(|status| status.copies_dropped == 2 * log.len() as u64);
+    tokio::time::timeout(Duration::from_secs(30), dropped).await??;
     source.close().await;
     Ok(())
 }
