@@ -29,7 +29,8 @@ pub(crate) struct Broker {
 impl Broker {
     /// Nothing is touched yet.
     pub(crate) fn new(data_dir: &Path, assets: &Assets, wanted: Port) -> Result<Self> {
-        let program = std::path::absolute(&assets.broker).map_err(Error::file("find", &assets.broker))?;
+        let program =
+            std::path::absolute(&assets.broker).map_err(Error::file("find", &assets.broker))?;
         if !program.exists() {
             return Err(Error::Missing {
                 part: Part::Kafka,
@@ -117,11 +118,19 @@ async fn answers(port: u16) -> std::io::Result<()> {
 
 /// Checks that a broker list of the user's own reads as `host:port[,host:port]`.
 pub(crate) fn check(brokers: &str) -> Result<()> {
-    let readable = |broker: &str| broker.trim().rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let readable = |broker: &str| {
+        broker
+            .trim()
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    };
     if brokers.split(',').all(readable) {
         return Ok(());
     }
-    Err(Error::Url { variable: "MILLRACE_KAFKA_BROKERS", reason: format!("'{brokers}' is not host:port[,host:port]") })
+    Err(Error::Url {
+        variable: "MILLRACE_KAFKA_BROKERS",
+        reason: format!("'{brokers}' is not host:port[,host:port]"),
+    })
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ impl ClickHouseAddress {
     /// Splits `http://user:password@host:port`.
     pub(crate) fn parse(url: &SecretString) -> Result<Self> {
         let unusable = |reason: String| Error::Url { variable: "MILLRACE_CLICKHOUSE_URL", reason };
-        let mut url = reqwest::Url::parse(url.expose_secret()).map_err(|e| unusable(e.to_string()))?;
+        let mut url =
+            reqwest::Url::parse(url.expose_secret()).map_err(|e| unusable(e.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(unusable("it must read http://user:password@host:port (the HTTP interface, usually port 8123)".into()));
         }
@@ -43,11 +44,19 @@ impl ClickHouseAddress {
             let url = reqwest::Url::parse(&pair).ok()?;
             url.query_pairs().next().map(|(_, v)| v.into_owned())
         };
-        let user = if url.username().is_empty() { "default".to_owned() } else { decode(url.username()).unwrap_or_default() };
+        let user = if url.username().is_empty() {
+            "default".to_owned()
+        } else {
+            decode(url.username()).unwrap_or_default()
+        };
         let password = url.password().and_then(decode).unwrap_or_default();
         let bare = url.set_username("").and_then(|()| url.set_password(None));
         bare.map_err(|()| unusable("its credentials cannot be read".into()))?;
-        Ok(ClickHouseAddress { url: url.as_str().trim_end_matches('/').to_owned(), user, password: password.into() })
+        Ok(ClickHouseAddress {
+            url: url.as_str().trim_end_matches('/').to_owned(),
+            user,
+            password: password.into(),
+        })
     }
 }
 
@@ -57,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_clickhouse_url_is_taken_apart() {
-        let address = ClickHouseAddress::parse(&"http://bo%40x:p%2Fw+1@ch.example:8123/".into()).unwrap();
+        let address =
+            ClickHouseAddress::parse(&"http://bo%40x:p%2Fw+1@ch.example:8123/".into()).unwrap();
         assert_eq!(address.url, "http://ch.example:8123");
         assert_eq!(address.user, "bo@x");
         assert_eq!(address.password.expose_secret(), "p/w+1");

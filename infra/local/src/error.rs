@@ -21,13 +21,17 @@ pub enum Error {
         source: io::Error,
     },
     /// Another process runs on this data directory.
-    #[error("another Millrace runs on {path} (its lock is held): stop it, or choose another data directory")]
+    #[error(
+        "another Millrace runs on {path} (its lock is held): stop it, or choose another data directory"
+    )]
     DataDirInUse {
         /// The data directory.
         path: PathBuf,
     },
     /// A port that was asked for is taken by another program.
-    #[error("port {port} for {part} is taken by another program: free it, configure another port, or leave the choice to Millrace (port 0)")]
+    #[error(
+        "port {port} for {part} is taken by another program: free it, configure another port, or leave the choice to Millrace (port 0)"
+    )]
     PortTaken {
         /// The part that wants it.
         part: Part,
@@ -85,7 +89,9 @@ pub enum Error {
         reason: String,
     },
     /// A file of ours has content we cannot read.
-    #[error("{path} is damaged: {reason}. Restore it, or remove it together with the data directory")]
+    #[error(
+        "{path} is damaged: {reason}. Restore it, or remove it together with the data directory"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -93,7 +99,9 @@ pub enum Error {
         reason: String,
     },
     /// PostgreSQL refuses root, and no other user could be found.
-    #[error("PostgreSQL must not run as root and there is no user `millrace` or `nobody` to run it as: create one, run as an ordinary user, or set MILLRACE_POSTGRES_URL")]
+    #[error(
+        "PostgreSQL must not run as root and there is no user `millrace` or `nobody` to run it as: create one, run as an ordinary user, or set MILLRACE_POSTGRES_URL"
+    )]
     NoUser,
     /// The URL of a server of one's own cannot be used.
     #[error("{variable} is not usable: {reason}")]
@@ -110,7 +118,10 @@ pub enum Error {
 
 impl Error {
     /// A closure for `map_err` on file operations.
-    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
         move |source| Error::File { action, path, source }
     }

@@ -9,7 +9,7 @@
 //! `run/` (process ids), `secrets.toml` (passwords, mode 0600), `ports.toml`, `.lock`.
 
 mod broker;
-mod clickhouse;
+pub mod clickhouse;
 mod endpoints;
 mod error;
 mod lock;

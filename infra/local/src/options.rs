@@ -69,8 +69,10 @@ impl Default for Assets {
         Assets {
             postgres: cache.join("postgres"),
             libchdb: cache.join("chdb/libchdb.so"),
-            broker: from_env("MILLRACE_BROKER_BIN").unwrap_or_else(|| cache.join("broker-target/debug/millrace-broker")),
-            clickhouse: from_env("MILLRACE_CLICKHOUSE_BIN").unwrap_or_else(|| beside_current_exe("millrace-clickhouse")),
+            broker: from_env("MILLRACE_BROKER_BIN")
+                .unwrap_or_else(|| cache.join("broker-target/debug/millrace-broker")),
+            clickhouse: from_env("MILLRACE_CLICKHOUSE_BIN")
+                .unwrap_or_else(|| beside_current_exe("millrace-clickhouse")),
         }
     }
 }
@@ -110,7 +112,12 @@ pub struct PostgresSettings {
 
 impl Default for PostgresSettings {
     fn default() -> Self {
-        PostgresSettings { shared_buffers_mib: 256, max_connections: 200, max_slot_wal_keep_mib: 16 * 1024, extra: Vec::new() }
+        PostgresSettings {
+            shared_buffers_mib: 256,
+            max_connections: 200,
+            max_slot_wal_keep_mib: 16 * 1024,
+            extra: Vec::new(),
+        }
     }
 }
 
@@ -159,7 +166,8 @@ impl Options {
         let from_env = |name: &str| env::var(name).ok().filter(|v| !v.trim().is_empty());
         self.postgres_url = from_env("MILLRACE_POSTGRES_URL").map(Into::into).or(self.postgres_url);
         self.kafka_brokers = from_env("MILLRACE_KAFKA_BROKERS").or(self.kafka_brokers);
-        self.clickhouse_url = from_env("MILLRACE_CLICKHOUSE_URL").map(Into::into).or(self.clickhouse_url);
+        self.clickhouse_url =
+            from_env("MILLRACE_CLICKHOUSE_URL").map(Into::into).or(self.clickhouse_url);
         self
     }
 }

@@ -51,7 +51,8 @@ pub(crate) fn is_free(port: u16) -> bool {
 fn load(data_dir: &Path) -> Result<BTreeMap<String, u16>> {
     let path = data_dir.join(FILE);
     match fs::read_to_string(&path) {
-        Ok(text) => toml::from_str(&text).map_err(|e| Error::Damaged { path, reason: e.message().to_owned() }),
+        Ok(text) => toml::from_str(&text)
+            .map_err(|e| Error::Damaged { path, reason: e.message().to_owned() }),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
         Err(e) => Err(Error::file("read", path)(e)),
     }
@@ -74,8 +75,14 @@ mod tests {
         let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = holder.local_addr().unwrap().port();
         let error = choose(dir.path(), Part::Kafka, Port::Fixed(port)).unwrap_err();
-        assert!(matches!(error, Error::PortTaken { part: Part::Kafka, port: p } if p == port), "{error}");
-        assert!(error.to_string().contains("kafka") && error.to_string().contains(&port.to_string()), "{error}");
+        assert!(
+            matches!(error, Error::PortTaken { part: Part::Kafka, port: p } if p == port),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains("kafka") && error.to_string().contains(&port.to_string()),
+            "{error}"
+        );
     }
 
     #[test]

@@ -42,7 +42,11 @@ impl Secrets {
                 Ok((secrets, false))
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let secrets = Secrets { postgres_admin: password(), postgres: password(), clickhouse: password() };
+                let secrets = Secrets {
+                    postgres_admin: password(),
+                    postgres: password(),
+                    clickhouse: password(),
+                };
                 secrets.write(&path)?;
                 Ok((secrets, true))
             }
@@ -60,7 +64,8 @@ impl Secrets {
         let new = path.with_extension("new");
         let write = || -> io::Result<()> {
             let _ = fs::remove_file(&new);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&new, path)

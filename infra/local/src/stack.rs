@@ -55,11 +55,24 @@ impl Running {
                 Part::Postgres => {
                     let settings = options.postgres.clone();
                     let secrets = (secrets.clone(), are_new);
-                    parts.postgres = Some(Postgres::new(&data_dir, assets, settings, options.postgres_port, secrets)?);
+                    parts.postgres = Some(Postgres::new(
+                        &data_dir,
+                        assets,
+                        settings,
+                        options.postgres_port,
+                        secrets,
+                    )?);
                 }
-                Part::Kafka => parts.kafka = Some(Broker::new(&data_dir, assets, options.kafka_port)?),
+                Part::Kafka => {
+                    parts.kafka = Some(Broker::new(&data_dir, assets, options.kafka_port)?)
+                }
                 Part::ClickHouse => {
-                    parts.clickhouse = Some(ClickHouse::new(&data_dir, assets, options.clickhouse_port, &secrets)?);
+                    parts.clickhouse = Some(ClickHouse::new(
+                        &data_dir,
+                        assets,
+                        options.clickhouse_port,
+                        &secrets,
+                    )?);
                 }
             }
         }
@@ -90,20 +103,27 @@ impl Stack {
             Some(brokers) => broker::check(brokers)?,
             None => chosen.push(Part::Kafka),
         }
-        let own_clickhouse = options.clickhouse_url.as_ref().map(ClickHouseAddress::parse).transpose()?;
+        let own_clickhouse =
+            options.clickhouse_url.as_ref().map(ClickHouseAddress::parse).transpose()?;
         if own_clickhouse.is_none() {
             chosen.push(Part::ClickHouse);
         }
         let running = Running::start(&options, &chosen).await?;
-        let port = |part| running.ports.get(&part).copied().expect("a part that isn't the user's own is embedded");
+        let port = |part| {
+            running.ports.get(&part).copied().expect("a part that isn't the user's own is embedded")
+        };
         let clickhouse = own_clickhouse.unwrap_or_else(|| ClickHouseAddress {
             url: format!("http://127.0.0.1:{}", port(Part::ClickHouse)),
             user: clickhouse::USER.to_owned(),
             password: running.secrets.clickhouse.clone(),
         });
         let endpoints = Endpoints {
-            postgres_url: options.postgres_url.unwrap_or_else(|| Postgres::url(port(Part::Postgres), &running.secrets)),
-            kafka_brokers: options.kafka_brokers.unwrap_or_else(|| format!("127.0.0.1:{}", port(Part::Kafka))),
+            postgres_url: options
+                .postgres_url
+                .unwrap_or_else(|| Postgres::url(port(Part::Postgres), &running.secrets)),
+            kafka_brokers: options
+                .kafka_brokers
+                .unwrap_or_else(|| format!("127.0.0.1:{}", port(Part::Kafka))),
             clickhouse_url: clickhouse.url,
             clickhouse_user: clickhouse.user,
             clickhouse_password: clickhouse.password,
@@ -124,7 +144,14 @@ impl Stack {
 
     /// State of every part.
     pub fn status(&self) -> BTreeMap<Part, PartStatus> {
-        let external = || PartStatus { state: State::External, pid: None, port: None, restarts: 0, last_error: None, log: None };
+        let external = || PartStatus {
+            state: State::External,
+            pid: None,
+            port: None,
+            restarts: 0,
+            last_error: None,
+            log: None,
+        };
         let mut status = self.running.status();
         for part in [Part::Postgres, Part::Kafka, Part::ClickHouse] {
             status.entry(part).or_insert_with(external);
@@ -144,6 +171,7 @@ pub(crate) fn make_data_dir(path: &Path) -> Result<PathBuf> {
     let path = std::path::absolute(path).map_err(Error::file("find", path))?;
     fs::create_dir_all(&path).map_err(Error::file("make", &path))?;
     let mode = if Uid::effective().is_root() { 0o711 } else { 0o700 };
-    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).map_err(Error::file("protect", &path))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode))
+        .map_err(Error::file("protect", &path))?;
     Ok(path)
 }

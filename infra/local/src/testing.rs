@@ -52,7 +52,11 @@ pub async fn postgres_with(settings: PostgresSettings) -> Result<Postgres> {
 
 /// A PostgreSQL whose system identifier and passwords are its own. Takes seconds longer.
 pub async fn new_postgres() -> Result<Postgres> {
-    start_postgres(data_dir()?, PostgresSettings { shared_buffers_mib: 64, ..PostgresSettings::default() }).await
+    start_postgres(
+        data_dir()?,
+        PostgresSettings { shared_buffers_mib: 64, ..PostgresSettings::default() },
+    )
+    .await
 }
 
 async fn start_postgres(dir: TempDir, settings: PostgresSettings) -> Result<Postgres> {
@@ -86,7 +90,8 @@ impl Postgres {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let url = self.url();
-        let failed = |e: sqlx::Error| Error::Unhealthy { part: Part::Postgres, reason: e.to_string() };
+        let failed =
+            |e: sqlx::Error| Error::Unhealthy { part: Part::Postgres, reason: e.to_string() };
         let mut connection = PgConnection::connect(url.expose_secret()).await.map_err(failed)?;
         let create = sqlx::raw_sql(AssertSqlSafe(format!("create database {name}")));
         create.execute(&mut connection).await.map_err(failed)?;
@@ -143,7 +148,8 @@ impl Kafka {
 
     /// How often it was started again.
     pub fn restarts(&self) -> u32 {
-        let status = self.embedded.as_ref().and_then(|(running, _)| running.status().remove(&Part::Kafka));
+        let status =
+            self.embedded.as_ref().and_then(|(running, _)| running.status().remove(&Part::Kafka));
         status.map_or(0, |status| status.restarts)
     }
 }
@@ -223,13 +229,20 @@ pub fn data_dir() -> Result<TempDir> {
     let parent = env::temp_dir();
     for entry in fs::read_dir(&parent).map_err(Error::file("read", &parent))?.flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let age = entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|at| at.elapsed().ok());
-        if is_ours && age.is_some_and(|age| age > LEFTOVER_AFTER) && DataDirLock::take(&entry.path()).is_ok() {
+        let age =
+            entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|at| at.elapsed().ok());
+        if is_ours
+            && age.is_some_and(|age| age > LEFTOVER_AFTER)
+            && DataDirLock::take(&entry.path()).is_ok()
+        {
             // Another process may be removing it too.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent).map_err(Error::file("make a folder in", parent))
+    tempfile::Builder::new()
+        .prefix(PREFIX)
+        .tempdir_in(&parent)
+        .map_err(Error::file("make a folder in", parent))
 }
 
 /// Fills a data directory with a copy of the ready-made cluster and its passwords.
@@ -256,15 +269,21 @@ async fn template() -> Result<PathBuf> {
     let made = data_dir()?;
     let dir = make_data_dir(made.path())?;
     let secrets = Secrets::load_or_create(&dir)?;
-    let cluster = postgres::Postgres::new(&dir, &options.assets, options.postgres, Port::Auto, secrets)?.initialise().await?;
+    let cluster =
+        postgres::Postgres::new(&dir, &options.assets, options.postgres, Port::Auto, secrets)?
+            .initialise()
+            .await?;
     fs::create_dir_all(&templates).map_err(Error::file("make", &templates))?;
     // Renamed when complete: several test programs may be making it at once, the first one wins.
-    let partial = tempfile::tempdir_in(&templates).map_err(Error::file("make a folder in", &templates))?;
+    let partial =
+        tempfile::tempdir_in(&templates).map_err(Error::file("make a folder in", &templates))?;
     user::copy_tree(&cluster, &partial.path().join("postgres"))?;
     user::copy_tree(&dir.join("secrets.toml"), &partial.path().join("secrets.toml"))?;
     let partial = partial.keep();
     match fs::rename(&partial, &template) {
-        Err(_) if template.exists() => fs::remove_dir_all(&partial).map_err(Error::file("remove", partial))?,
+        Err(_) if template.exists() => {
+            fs::remove_dir_all(&partial).map_err(Error::file("remove", partial))?
+        }
         renamed => renamed.map_err(Error::file("make", &template))?,
     }
     Ok(template)

@@ -38,16 +38,22 @@ async fn main() -> Result<()> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(false)
-        .with_env_filter(EnvFilter::try_from_env("MILLRACE_BROKER_LOG").unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_env_filter(
+            EnvFilter::try_from_env("MILLRACE_BROKER_LOG")
+                .unwrap_or_else(|_| EnvFilter::new("warn")),
+        )
         .init();
 
-    std::fs::create_dir_all(&args.data).with_context(|| format!("cannot make the log's folder {}", args.data.display()))?;
+    std::fs::create_dir_all(&args.data)
+        .with_context(|| format!("cannot make the log's folder {}", args.data.display()))?;
     // Storage URLs are resolved against the working directory.
-    std::env::set_current_dir(&args.data).with_context(|| format!("cannot enter the log's folder {}", args.data.display()))?;
+    std::env::set_current_dir(&args.data)
+        .with_context(|| format!("cannot enter the log's folder {}", args.data.display()))?;
 
     let listen = Url::parse(&format!("tcp://{}", args.listen)).context("--listen")?;
     let advertised = args.advertise.unwrap_or_else(|| args.listen.to_string());
-    let advertised = Url::parse(&format!("tcp://{advertised}")).context("--advertise must be host:port")?;
+    let advertised =
+        Url::parse(&format!("tcp://{advertised}")).context("--advertise must be host:port")?;
     ensure!(advertised.port().is_some(), "--advertise must be host:port");
 
     let broker = Broker::<Controller<ArcDynStorage>, ArcDynStorage>::builder()

@@ -16,9 +16,17 @@ host replication all 127.0.0.1/32 scram-sha-256
 ";
 
 /// Writes both files.
-pub(super) fn write(folder: &Path, port: u16, cluster_name: &str, settings: &PostgresSettings, user: Option<RunAs>) -> Result<()> {
+pub(super) fn write(
+    folder: &Path,
+    port: u16,
+    cluster_name: &str,
+    settings: &PostgresSettings,
+    user: Option<RunAs>,
+) -> Result<()> {
     let cluster = folder.join(CLUSTER);
-    for (name, text) in [("postgresql.conf", conf(port, cluster_name, settings)), ("pg_hba.conf", HBA.to_owned())] {
+    for (name, text) in
+        [("postgresql.conf", conf(port, cluster_name, settings)), ("pg_hba.conf", HBA.to_owned())]
+    {
         let path = cluster.join(name);
         fs::write(&path, text).map_err(Error::file("write", &path))?;
         user::give(&path, user)?;
@@ -27,8 +35,12 @@ pub(super) fn write(folder: &Path, port: u16, cluster_name: &str, settings: &Pos
 }
 
 fn conf(port: u16, cluster_name: &str, settings: &PostgresSettings) -> String {
-    let PostgresSettings { shared_buffers_mib, max_connections, max_slot_wal_keep_mib, extra } = settings;
-    let extra: String = extra.iter().map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''"))).collect();
+    let PostgresSettings { shared_buffers_mib, max_connections, max_slot_wal_keep_mib, extra } =
+        settings;
+    let extra: String = extra
+        .iter()
+        .map(|(name, value)| format!("{name} = '{}'\n", value.replace('\'', "''")))
+        .collect();
     format!(
         "# Written by Millrace at every start: changes here are lost.
 listen_addresses = '127.0.0.1'

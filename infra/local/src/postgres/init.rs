@@ -54,7 +54,12 @@ pub(super) fn folder(data_dir: &Path, user: Option<RunAs>) -> Result<PathBuf> {
 }
 
 /// Makes the cluster unless it is there; whether it was made.
-pub(super) async fn initialise(folder: &Path, programs: &Programs, user: Option<RunAs>, secrets: &Secrets) -> Result<bool> {
+pub(super) async fn initialise(
+    folder: &Path,
+    programs: &Programs,
+    user: Option<RunAs>,
+    secrets: &Secrets,
+) -> Result<bool> {
     // A copied or restored data directory may belong to who copied it.
     user::give(folder, user)?;
     let cluster = folder.join(CLUSTER);
@@ -79,13 +84,25 @@ pub(super) async fn initialise(folder: &Path, programs: &Programs, user: Option<
     programs.run("initdb", &args, folder, user, "", None).await?;
     single_user(folder, "data.new", programs, user, &statements(SETUP)).await?;
     single_user(folder, "data.new", programs, user, &passwords(secrets)).await?;
-    single_user(folder, "data.new", programs, user, &format!("create database {DATABASE} owner {ROLE}\n")).await?;
+    single_user(
+        folder,
+        "data.new",
+        programs,
+        user,
+        &format!("create database {DATABASE} owner {ROLE}\n"),
+    )
+    .await?;
     fs::rename(&partial, &cluster).map_err(Error::file("rename", &partial))?;
     Ok(true)
 }
 
 /// Gives an existing cluster the passwords of a new secrets file.
-pub(super) async fn set_passwords(folder: &Path, programs: &Programs, user: Option<RunAs>, secrets: &Secrets) -> Result<()> {
+pub(super) async fn set_passwords(
+    folder: &Path,
+    programs: &Programs,
+    user: Option<RunAs>,
+    secrets: &Secrets,
+) -> Result<()> {
     single_user(folder, CLUSTER, programs, user, &passwords(secrets)).await
 }
 
@@ -102,7 +119,13 @@ fn passwords(secrets: &Secrets) -> String {
 }
 
 /// One statement a line; a server of its own that no one can connect to.
-async fn single_user(folder: &Path, cluster: &str, programs: &Programs, user: Option<RunAs>, sql: &str) -> Result<()> {
+async fn single_user(
+    folder: &Path,
+    cluster: &str,
+    programs: &Programs,
+    user: Option<RunAs>,
+    sql: &str,
+) -> Result<()> {
     let args = ["--single", "-D", cluster, "-c", "log_min_error_statement=panic", "template1"];
     programs.run("postgres", &args, folder, user, sql, Some("ERROR:")).await
 }

@@ -73,13 +73,20 @@ impl Postgres {
 
     /// URL of [`DATABASE`] as [`ROLE`].
     pub(crate) fn url(port: u16, secrets: &Secrets) -> SecretString {
-        format!("postgres://{ROLE}:{}@127.0.0.1:{port}/{DATABASE}?sslmode=disable", secrets.postgres.expose_secret()).into()
+        format!(
+            "postgres://{ROLE}:{}@127.0.0.1:{port}/{DATABASE}?sslmode=disable",
+            secrets.postgres.expose_secret()
+        )
+        .into()
     }
 
     /// URL of [`DATABASE`] as the superuser.
     pub(crate) fn admin_url(port: u16, secrets: &Secrets) -> SecretString {
-        format!("postgres://postgres:{}@127.0.0.1:{port}/{DATABASE}?sslmode=disable", secrets.postgres_admin.expose_secret())
-            .into()
+        format!(
+            "postgres://postgres:{}@127.0.0.1:{port}/{DATABASE}?sslmode=disable",
+            secrets.postgres_admin.expose_secret()
+        )
+        .into()
     }
 
     /// Makes the cluster's files if there are none. The folder that holds them.
@@ -97,7 +104,8 @@ impl Postgres {
         previous::outlast(&self.data_dir, Part::Postgres, Duration::from_secs(20)).await?;
         let title = format!("postgres: {}: ", self.cluster_name);
         let backends = previous::titled(&title);
-        previous::end(|| !previous::titled(&title).is_empty(), &backends, Duration::from_secs(10)).await;
+        previous::end(|| !previous::titled(&title).is_empty(), &backends, Duration::from_secs(10))
+            .await;
         Ok(())
     }
 }
@@ -140,7 +148,8 @@ impl Component for Postgres {
             .password(self.secrets.postgres.expose_secret())
             .database(DATABASE)
             .ssl_mode(PgSslMode::Disable);
-        let mut connection = PgConnection::connect_with(&options).await.map_err(|e| e.to_string())?;
+        let mut connection =
+            PgConnection::connect_with(&options).await.map_err(|e| e.to_string())?;
         connection.ping().await.map_err(|e| e.to_string())?;
         connection.close().await.map_err(|e| e.to_string())
     }
@@ -158,7 +167,8 @@ impl Component for Postgres {
     }
 
     fn farewell(&self) -> &'static [(Signal, Duration)] {
-        const SIGNALS: [(Signal, Duration); 2] = [(Signal::SIGINT, Duration::from_secs(30)), (Signal::SIGQUIT, Duration::from_secs(5))];
+        const SIGNALS: [(Signal, Duration); 2] =
+            [(Signal::SIGINT, Duration::from_secs(30)), (Signal::SIGQUIT, Duration::from_secs(5))];
         &SIGNALS
     }
 
@@ -172,17 +182,20 @@ pub(crate) async fn check(url: &SecretString) -> Result<()> {
     const VARIABLE: &str = "MILLRACE_POSTGRES_URL";
     let unusable = |e: sqlx::Error| Error::Url { variable: VARIABLE, reason: e.to_string() };
     let mut connection = PgConnection::connect(url.expose_secret()).await.map_err(unusable)?;
-    let settings: Vec<(String, String)> =
-        sqlx::query_as("select name, setting from pg_settings where name in ('wal_level', 'server_version_num')")
-            .fetch_all(&mut connection)
-            .await
-            .map_err(unusable)?;
+    let settings: Vec<(String, String)> = sqlx::query_as(
+        "select name, setting from pg_settings where name in ('wal_level', 'server_version_num')",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .map_err(unusable)?;
     let settings: BTreeMap<_, _> = settings.into_iter().collect();
     let wal_level = settings.get("wal_level").map_or("", String::as_str);
     if wal_level != "logical" {
         return Err(Error::Url {
             variable: VARIABLE,
-            reason: format!("the server's wal_level is '{wal_level}', the relay needs 'logical' (postgresql.conf, then restart)"),
+            reason: format!(
+                "the server's wal_level is '{wal_level}', the relay needs 'logical' (postgresql.conf, then restart)"
+            ),
         });
     }
     connection.close().await.map_err(unusable)

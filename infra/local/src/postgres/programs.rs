@@ -44,7 +44,8 @@ impl Programs {
         let copy = open.join(&hex::encode(Sha256::digest(&stamp))[..16]);
         if !copy.exists() {
             // Renamed when complete, so that a kill or a second process leaves no half copy in use.
-            let partial = tempfile::tempdir_in(&open).map_err(Error::file("make a folder in", &open))?;
+            let partial =
+                tempfile::tempdir_in(&open).map_err(Error::file("make a folder in", &open))?;
             user::copy_tree(root, &partial.path().join("copy"))?;
             if let Err(e) = fs::rename(partial.path().join("copy"), &copy)
                 && !copy.exists()
@@ -96,6 +97,10 @@ impl Programs {
         // The end of the output holds the reason; statements with passwords are not echoed.
         let start = stderr.len().saturating_sub(2000);
         let start = (start..=stderr.len()).find(|i| stderr.is_char_boundary(*i)).unwrap_or(0);
-        Err(Error::Program { program: name.to_owned(), status: output.status.to_string(), stderr: stderr[start..].trim().to_owned() })
+        Err(Error::Program {
+            program: name.to_owned(),
+            status: output.status.to_string(),
+            stderr: stderr[start..].trim().to_owned(),
+        })
     }
 }

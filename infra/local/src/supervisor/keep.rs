@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{Board, Component, State, log, previous};
-use crate::{Error, Result, ports};
+use crate::{Error, Part, Result, ports};
 
 /// How long a part may take to answer after its start. PostgreSQL may have to recover.
 const READY_WITHIN: Duration = Duration::from_secs(120);
@@ -50,7 +50,7 @@ pub(crate) async fn keep(
     let mut child = match first_start(&mut component, data_dir, &board, &mut stop).await {
         Ok(child) => child,
         Err(error) => {
-            board.update(part, |s| s.state = State::Stopped);
+            ended(data_dir, &board, part);
             // Nobody waits any more if the whole start was given up.
             let _ = ready.send(Err(error));
             return;
@@ -87,6 +87,10 @@ pub(crate) async fn keep(
             None => break,
         }
     }
+    ended(data_dir, &board, part);
+}
+
+fn ended(data_dir: &Path, board: &Board, part: Part) {
     board.update(part, |s| {
         s.state = State::Stopped;
         s.pid = None;
@@ -110,13 +114,24 @@ async fn first_start(
         };
         match result {
             // Taken between our check and its listening.
-            Err(_) if moves < MOVES_MAX && component.may_move() && !ports::is_free(component.port()) => moves += 1,
+            Err(_)
+                if moves < MOVES_MAX
+                    && component.may_move()
+                    && !ports::is_free(component.port()) =>
+            {
+                moves += 1
+            }
             result => return result,
         }
     }
 }
 
-async fn restart(component: &mut impl Component, data_dir: &Path, board: &Board, pause: &mut Duration) -> Option<Child> {
+async fn restart(
+    component: &mut impl Component,
+    data_dir: &Path,
+    board: &Board,
+    pause: &mut Duration,
+) -> Option<Child> {
     loop {
         sleep(*pause).await;
         *pause = (*pause * 2).min(PAUSE_MAX);
@@ -131,7 +146,12 @@ async fn restart(component: &mut impl Component, data_dir: &Path, board: &Board,
 }
 
 /// Starts the process and waits for its first answer.
-async fn start(component: &mut impl Component, data_dir: &Path, board: &Board, first: bool) -> Result<Child> {
+async fn start(
+    component: &mut impl Component,
+    data_dir: &Path,
+    board: &Board,
+    first: bool,
+) -> Result<Child> {
     let part = component.part();
     let started = Instant::now();
     component.prepare(first).await?;
@@ -200,12 +220,19 @@ async fn watch_over(component: &impl Component, child: &mut Child) -> String {
         if let Err(error) = log::turn_over(&component.log()) {
             tracing::warn!(part = component.part().name(), %error, "cannot turn the log over");
         }
-        let answer = timeout(PROBE_WITHIN, component.probe()).await.unwrap_or_else(|_| Err("no answer in time".into()));
+        let answer = timeout(PROBE_WITHIN, component.probe())
+            .await
+            .unwrap_or_else(|_| Err("no answer in time".into()));
         match answer {
             Ok(()) => failed = 0,
             Err(reason) => {
                 failed += 1;
-                tracing::warn!(part = component.part().name(), failed, reason, "health check failed");
+                tracing::warn!(
+                    part = component.part().name(),
+                    failed,
+                    reason,
+                    "health check failed"
+                );
                 if failed >= PROBES_FAILED_MAX {
                     let _ = child.start_kill();
                     let _ = child.wait().await;
@@ -245,5 +272,9 @@ fn last_line(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let tail = &text[text.len().saturating_sub(4096)..];
     let tail = String::from_utf8_lossy(tail);
-    tail.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it logged nothing").to_owned()
+    tail.lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("it logged nothing")
+        .to_owned()
 }

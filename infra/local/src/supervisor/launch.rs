@@ -29,7 +29,11 @@ impl Launch {
     /// Starts it. To be called from a thread that outlives the child: the system takes the death of
     /// the *thread* that started a process for the death of its parent.
     pub(crate) fn start(&self) -> Result<Child> {
-        let log = OpenOptions::new().create(true).append(true).open(&self.log).map_err(Error::file("open", &self.log))?;
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .map_err(Error::file("open", &self.log))?;
         let errors = log.try_clone().map_err(Error::file("open", &self.log))?;
         // `setpriv` sets the death signal after the user, which would clear it, and becomes the
         // program: the process id stays.
@@ -60,7 +64,10 @@ pub(crate) fn as_user(user: Option<RunAs>) -> Command {
     }
     command.env("LC_ALL", "C");
     if let Some(user) = user {
-        command.arg(format!("--reuid={}", user.uid)).arg(format!("--regid={}", user.gid)).arg("--clear-groups");
+        command
+            .arg(format!("--reuid={}", user.uid))
+            .arg(format!("--regid={}", user.gid))
+            .arg("--clear-groups");
     }
     command
 }

@@ -27,13 +27,13 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
+pub use self::status::{PartStatus, State};
 pub(crate) use self::{
     component::Component,
     keep::Stop,
     launch::{Launch, as_user},
     status::Board,
 };
-pub use self::status::{PartStatus, State};
 use crate::{Error, Part, Result, broker::Broker, clickhouse::ClickHouse, postgres::Postgres};
 
 /// The parts to embed.
@@ -61,7 +61,10 @@ type Ready = oneshot::Receiver<Result<u16>>;
 impl Supervisor {
     /// Starts all parts side by side; returns their ports once each is healthy. When one fails, the
     /// others are ended again.
-    pub(crate) async fn start(parts: Parts, data_dir: PathBuf) -> Result<(Self, BTreeMap<Part, u16>)> {
+    pub(crate) async fn start(
+        parts: Parts,
+        data_dir: PathBuf,
+    ) -> Result<(Self, BTreeMap<Part, u16>)> {
         for folder in ["logs", "run"] {
             let folder = data_dir.join(folder);
             fs::create_dir_all(&folder).map_err(Error::file("make", folder))?;
@@ -92,13 +95,22 @@ impl Supervisor {
             let data_dir = data_dir.as_path();
             let mut kept: Vec<LocalBoxFuture<'_, ()>> = Vec::new();
             if let Some((component, (stop, ready))) = for_postgres {
-                kept.push(keep::keep(component, data_dir, thread_board.clone(), stop, ready).boxed_local());
+                kept.push(
+                    keep::keep(component, data_dir, thread_board.clone(), stop, ready)
+                        .boxed_local(),
+                );
             }
             if let Some((component, (stop, ready))) = for_kafka {
-                kept.push(keep::keep(component, data_dir, thread_board.clone(), stop, ready).boxed_local());
+                kept.push(
+                    keep::keep(component, data_dir, thread_board.clone(), stop, ready)
+                        .boxed_local(),
+                );
             }
             if let Some((component, (stop, ready))) = for_clickhouse {
-                kept.push(keep::keep(component, data_dir, thread_board.clone(), stop, ready).boxed_local());
+                kept.push(
+                    keep::keep(component, data_dir, thread_board.clone(), stop, ready)
+                        .boxed_local(),
+                );
             }
             runtime.block_on(join_all(kept));
         };

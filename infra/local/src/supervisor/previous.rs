@@ -43,7 +43,11 @@ pub(crate) async fn outlast(data_dir: &Path, part: Part, patience: Duration) -> 
     let Some((pid, started)) = parse(&text) else { return forget(data_dir, part) };
     let alive = move || started_at(pid) == Some(started);
     if alive() {
-        tracing::warn!(part = part.name(), pid, "waiting for the process of an earlier life to end");
+        tracing::warn!(
+            part = part.name(),
+            pid,
+            "waiting for the process of an earlier life to end"
+        );
         end(alive, &[pid], patience).await;
     }
     forget(data_dir, part)
@@ -80,7 +84,8 @@ pub(crate) fn titled(prefix: &str) -> Vec<u32> {
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|pid: &u32| {
-            fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|title| title.starts_with(prefix.as_bytes()))
+            fs::read(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|title| title.starts_with(prefix.as_bytes()))
         })
         .collect()
 }

@@ -1,3 +1,7 @@
 //! Tests of the embedded parts as their users see them.
 
+mod broker;
+mod clickhouse;
 mod postgres;
+mod process;
+mod supervisor;

@@ -33,15 +33,24 @@ async fn the_role_owns_its_database_and_may_replicate_but_is_no_superuser() -> R
     )
     .fetch_all(&mut connection)
     .await?;
-    let expected = [("fsync", "on"), ("listen_addresses", "127.0.0.1"), ("unix_socket_directories", ""), ("wal_level", "logical")];
+    let expected = [
+        ("fsync", "on"),
+        ("listen_addresses", "127.0.0.1"),
+        ("unix_socket_directories", ""),
+        ("wal_level", "logical"),
+    ];
     assert_eq!(settings, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
 
-    let distance: f64 = sqlx::query_scalar("select '[1,2]'::vector <-> '[1,3]'::vector").fetch_one(&mut connection).await?;
-    assert_eq!(distance, 1.0);
-
-    let slot: String = sqlx::query_scalar("select slot_name::text from pg_create_logical_replication_slot('s', 'pgoutput')")
+    let distance: f64 = sqlx::query_scalar("select '[1,2]'::vector <-> '[1,3]'::vector")
         .fetch_one(&mut connection)
         .await?;
+    assert_eq!(distance, 1.0);
+
+    let slot: String = sqlx::query_scalar(
+        "select slot_name::text from pg_create_logical_replication_slot('s', 'pgoutput')",
+    )
+    .fetch_one(&mut connection)
+    .await?;
     assert_eq!(slot, "s");
     Ok(())
 }
@@ -62,7 +71,13 @@ async fn it_does_not_run_as_root() -> Result<()> {
     let postgres = testing::postgres().await?;
     let pid = postgres.pid().context("running")?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let uid = status.lines().find_map(|l| l.strip_prefix("Uid:")).context("uid")?.split_whitespace().nth(1).context("euid")?;
+    let uid = status
+        .lines()
+        .find_map(|l| l.strip_prefix("Uid:"))
+        .context("uid")?
+        .split_whitespace()
+        .nth(1)
+        .context("euid")?;
     assert_ne!(uid, "0");
     Ok(())
 }
@@ -72,7 +87,9 @@ async fn killed_it_comes_back_on_the_same_port_with_what_was_committed() -> Resu
     let postgres = testing::postgres().await?;
     let url = postgres.url();
     let mut connection = connect(&url).await?;
-    sqlx::raw_sql("create table kept (n int); insert into kept select generate_series(1, 1000)").execute(&mut connection).await?;
+    sqlx::raw_sql("create table kept (n int); insert into kept select generate_series(1, 1000)")
+        .execute(&mut connection)
+        .await?;
     let before = postgres.pid().context("running")?;
     kill(Pid::from_raw(before.try_into()?), Signal::SIGKILL)?;
 
@@ -80,7 +97,9 @@ async fn killed_it_comes_back_on_the_same_port_with_what_was_committed() -> Resu
     let count: i64 = loop {
         let answer = async {
             let mut connection = connect(&url).await?;
-            anyhow::Ok(sqlx::query_scalar("select count(*) from kept").fetch_one(&mut connection).await?)
+            anyhow::Ok(
+                sqlx::query_scalar("select count(*) from kept").fetch_one(&mut connection).await?,
+            )
         };
         match answer.await {
             Ok(count) if postgres.pid().is_some_and(|pid| pid != before) => break count,
@@ -98,7 +117,8 @@ async fn databases_of_one_cluster_are_separate_and_have_vectors() -> Result<()> 
     let mut a = connect(&a).await?;
     let mut b = connect(&b).await?;
     sqlx::raw_sql("create table only_in_a (v vector(3))").execute(&mut a).await?;
-    let found: Option<String> = sqlx::query_scalar("select to_regclass('only_in_a')::text").fetch_one(&mut b).await?;
+    let found: Option<String> =
+        sqlx::query_scalar("select to_regclass('only_in_a')::text").fetch_one(&mut b).await?;
     assert_eq!(found, None);
     Ok(())
 }
@@ -107,8 +127,10 @@ async fn databases_of_one_cluster_are_separate_and_have_vectors() -> Result<()> 
 async fn a_new_cluster_has_a_system_identifier_of_its_own() -> Result<()> {
     const IDENTIFIER: &str = "select system_identifier::text from pg_control_system()";
     let (copied, made) = (testing::postgres().await?, testing::new_postgres().await?);
-    let a: String = sqlx::query_scalar(IDENTIFIER).fetch_one(&mut connect(&copied.url()).await?).await?;
-    let b: String = sqlx::query_scalar(IDENTIFIER).fetch_one(&mut connect(&made.url()).await?).await?;
+    let a: String =
+        sqlx::query_scalar(IDENTIFIER).fetch_one(&mut connect(&copied.url()).await?).await?;
+    let b: String =
+        sqlx::query_scalar(IDENTIFIER).fetch_one(&mut connect(&made.url()).await?).await?;
     assert_ne!(a, b);
     Ok(())
 }
