@@ -87,6 +87,11 @@ impl FieldErrors {
         self.prefix.truncate(length);
     }
 
+    /// Looks into one command of a batch; a batch of one is named like the command alone.
+    pub fn of_batch(&mut self, index: usize, batch: usize, look: impl FnOnce(&mut Self)) {
+        if batch == 1 { look(self) } else { self.within(&format!("[{index}]"), look) }
+    }
+
     /// Looks into each entry of a list.
     pub fn each<T>(&mut self, field: &str, items: &[T], mut look: impl FnMut(&mut Self, &T)) {
         for (index, item) in items.iter().enumerate() {

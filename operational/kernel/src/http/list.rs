@@ -4,6 +4,7 @@
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use millrace_events::ShopId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::{PgPool, Postgres, QueryBuilder};
@@ -100,6 +101,7 @@ struct Plan {
     limit: i64,
     sort: (&'static str, bool),
     filters: Vec<(&'static str, Value)>,
+    shops: Option<Vec<ShopId>>,
 }
 
 impl ListQuery {
@@ -108,7 +110,21 @@ impl ListQuery {
     /// # Errors
     /// [`Error::Invalid`] naming each parameter that is not on the allow-list or not readable.
     pub async fn fetch(&self, pool: &PgPool, spec: &ListSpec) -> Result<Page> {
-        let plan = self.plan(spec)?;
+        self.fetch_in_shops(pool, spec, None).await
+    }
+
+    /// Reads the page, of rows whose `shop_id` is one of these only.
+    ///
+    /// # Errors
+    /// As [`ListQuery::fetch`].
+    pub async fn fetch_in_shops(
+        &self,
+        pool: &PgPool,
+        spec: &ListSpec,
+        shops: Option<&[ShopId]>,
+    ) -> Result<Page> {
+        let mut plan = self.plan(spec)?;
+        plan.shops = shops.map(<[ShopId]>::to_vec);
         let mut rows = QueryBuilder::<Postgres>::new(
             "select coalesce(json_agg(row_to_json(page)), '[]')::text from (",
         );
@@ -129,7 +145,8 @@ impl ListQuery {
     fn plan(&self, spec: &ListSpec) -> Result<Plan> {
         let mut errors = FieldErrors::default();
         let sort = parse_sort(spec, spec.sort).expect("the default sort is on the allow-list");
-        let mut plan = Plan { page: 1, limit: LIMIT_DEFAULT, sort, filters: Vec::new() };
+        let mut plan =
+            Plan { page: 1, limit: LIMIT_DEFAULT, sort, filters: Vec::new(), shops: None };
         for (name, text) in &self.0 {
             match name.as_str() {
                 "page" => match text.parse() {
@@ -173,6 +190,9 @@ impl ListQuery {
 
 fn from_where(query: &mut QueryBuilder<Postgres>, head: &str, spec: &ListSpec, plan: &Plan) {
     query.push(head).push(" from (").push(spec.select).push(") as list where true");
+    if let Some(shops) = &plan.shops {
+        query.push(" and shop_id = any(").push_bind(shops.clone()).push(")");
+    }
     for (column, value) in &plan.filters {
         query.push(format!(" and {column} = "));
         match value {

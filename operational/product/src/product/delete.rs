@@ -1,11 +1,12 @@
 //! `DELETE /api/v1/products/{id}`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use millrace_events::ProductId;
 use millrace_events::event::ProductDeleted;
 use millrace_kernel::{
-    Command, Context, FieldErrors, IfMatch, Kernel, Need, Permission, Problem, Result, Tx, Validate,
+    Command, Context, FieldErrors, Id, IfMatch, Kernel, Need, Permission, Problem, Result, Tx,
+    Validate,
 };
 use serde::Serialize;
 
@@ -61,7 +62,7 @@ impl Command for DeleteProduct {
 pub(crate) async fn delete_product(
     State(kernel): State<Kernel>,
     context: Context,
-    Path(product_id): Path<ProductId>,
+    Id(product_id): Id<ProductId>,
     IfMatch(version): IfMatch,
 ) -> Result<impl IntoResponse> {
     kernel.run(&context, &DeleteProduct { product_id, version }).await

@@ -1,10 +1,10 @@
 //! `GET /api/v1/products/{id}`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use millrace_events::ProductId;
 use millrace_kernel::http::etag;
-use millrace_kernel::{Context, Error, Json, Kernel, Permission, Problem, Result};
+use millrace_kernel::{Context, Error, Id, Json, Kernel, Permission, Problem, Result};
 use serde_json::value::RawValue;
 
 use super::update::Updated;
@@ -20,7 +20,7 @@ use super::update::Updated;
 pub(crate) async fn read_product(
     State(kernel): State<Kernel>,
     context: Context,
-    Path(product_id): Path<ProductId>,
+    Id(product_id): Id<ProductId>,
 ) -> Result<impl IntoResponse> {
     context.actor.require(Permission::ProductRead, None)?;
     let row: Option<(i64, String)> = sqlx::query_as(

@@ -1,14 +1,14 @@
 //! `PUT /api/v1/products/{id}`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use millrace_events::ProductId;
 use millrace_events::catalogue::ProductUpdated;
 use millrace_events::event::Product;
 use millrace_kernel::http::etag;
 use millrace_kernel::{
-    Command, Context, Error, FieldErrors, IfMatch, Json, Kernel, Need, Permission, Problem, Result,
-    Tx, Validate,
+    Command, Context, Error, FieldErrors, Id, IfMatch, Json, Kernel, Need, Permission, Problem,
+    Result, Tx, Validate,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -103,7 +103,7 @@ pub(super) async fn lock_version(
 pub(crate) async fn update_product(
     State(kernel): State<Kernel>,
     context: Context,
-    Path(product_id): Path<ProductId>,
+    Id(product_id): Id<ProductId>,
     IfMatch(version): IfMatch,
     Json(data): Json<CreateProduct>,
 ) -> Result<impl IntoResponse> {

@@ -1,0 +1,4 @@
+//! Journal entries: posted once, never changed.
+
+pub mod post;
+pub mod write;

@@ -1,0 +1,180 @@
+//! The one way into the journal.
+
+use std::borrow::Cow;
+
+use chrono::NaiveDate;
+use millrace_events::event::{JournalLine, JournalPosted};
+use millrace_events::{Amount, EntryId, PartyId, ShopId};
+use millrace_kernel::{Refusal, Result, Tx};
+use uuid::Uuid;
+
+use crate::{Account, SCHEMA};
+
+/// One line of an entry: exactly one of debit and credit is not zero.
+#[derive(Clone, Debug)]
+pub struct Posting {
+    pub account_code: Cow<'static, str>,
+    pub debit: Amount,
+    pub credit: Amount,
+    pub party_id: Option<PartyId>,
+}
+
+/// What a document means in money.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The cost centre.
+    pub shop_id: ShopId,
+    pub currency: String,
+    pub business_date: NaiveDate,
+    pub document_type: Cow<'static, str>,
+    pub document_id: Uuid,
+    pub reversal_of: Option<EntryId>,
+    pub memo: Option<String>,
+    lines: Vec<Posting>,
+}
+
+impl Entry {
+    #[must_use]
+    pub fn new(
+        shop_id: ShopId,
+        currency: &str,
+        business_date: NaiveDate,
+        document_type: impl Into<Cow<'static, str>>,
+        document_id: Uuid,
+    ) -> Self {
+        Self {
+            shop_id,
+            currency: currency.to_owned(),
+            business_date,
+            document_type: document_type.into(),
+            document_id,
+            reversal_of: None,
+            memo: None,
+            lines: Vec::with_capacity(8),
+        }
+    }
+
+    /// Debits the account; a negative amount credits it, nothing is left out.
+    pub fn debit(&mut self, account: Account, amount: Amount) {
+        let (debit, credit) =
+            if amount.is_negative() { (Amount::ZERO, -amount) } else { (amount, Amount::ZERO) };
+        let account_code = Cow::Borrowed(account.code());
+        self.line(Posting { account_code, debit, credit, party_id: None });
+    }
+
+    /// Credits the account; a negative amount debits it.
+    pub fn credit(&mut self, account: Account, amount: Amount) {
+        self.debit(account, -amount);
+    }
+
+    /// Adds a line, unless both its sides are zero.
+    pub fn line(&mut self, posting: Posting) {
+        if !(posting.debit.is_zero() && posting.credit.is_zero()) {
+            self.lines.push(posting);
+        }
+    }
+
+    /// Nothing to post: all amounts were zero.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    fn refuse_unbalanced(&self) -> Result<()> {
+        let debit: Amount = self.lines.iter().map(|line| line.debit).sum();
+        let credit: Amount = self.lines.iter().map(|line| line.credit).sum();
+        if debit != credit || self.lines.len() < 2 {
+            let detail = format!(
+                "the entry for {} {} has debits of {debit} and credits of {credit} on {} lines: \
+                 they must be equal, on at least two lines",
+                self.document_type,
+                self.document_id,
+                self.lines.len()
+            );
+            return Err(Refusal::unprocessable("unbalanced_entry", detail).into());
+        }
+        Ok(())
+    }
+}
+
+/// Posts entries, in one statement. Entries without lines are left out.
+///
+/// # Errors
+/// `unbalanced_entry` where debits and credits differ; the database checks it again.
+pub async fn post(tx: &mut Tx, entries: Vec<Entry>) -> Result<Vec<JournalPosted>> {
+    let posted_at = tx.context().now();
+    let mut events = Vec::with_capacity(entries.len());
+    for entry in entries.into_iter().filter(|entry| !entry.is_empty()) {
+        entry.refuse_unbalanced()?;
+        let lines = (1..).zip(entry.lines).map(|(line_no, line)| JournalLine {
+            line_no,
+            account_code: line.account_code.into_owned(),
+            debit: line.debit,
+            credit: line.credit,
+            party_id: line.party_id,
+        });
+        events.push(JournalPosted {
+            entry_id: EntryId::new(),
+            shop_id: entry.shop_id,
+            currency: entry.currency,
+            business_date: entry.business_date,
+            posted_at,
+            document_type: entry.document_type.into_owned(),
+            document_id: entry.document_id,
+            reversal_of: entry.reversal_of,
+            memo: entry.memo,
+            lines: lines.collect(),
+        });
+    }
+    if events.is_empty() {
+        return Ok(events);
+    }
+    insert(tx, &events).await?;
+    for event in &events {
+        tx.append(SCHEMA, event)?;
+    }
+    Ok(events)
+}
+
+async fn insert(tx: &mut Tx, events: &[JournalPosted]) -> Result<()> {
+    let lines = || {
+        (0_i32..)
+            .zip(events)
+            .flat_map(|(entry, event)| event.lines.iter().map(move |line| (entry, line)))
+    };
+    let of_entries: Vec<i32> = (0..).zip(events).map(|(entry, _)| entry).collect();
+    sqlx::query(
+        "with line as ( \
+             select entry, array_agg(account_code order by n) as account_codes, \
+                 array_agg(debit order by n) as debits, array_agg(credit order by n) as credits, \
+                 array_agg(party_id order by n) as party_ids \
+             from unnest($10::int[], $11::text[], $12::numeric[], $13::numeric[], $14::uuid[]) \
+                 with ordinality as l (entry, account_code, debit, credit, party_id, n) \
+             group by entry) \
+         insert into finance.entries (entry_id, shop_id, currency, business_date, document_type, \
+             document_id, reversal_of, memo, posted_at, account_codes, debits, credits, party_ids) \
+         select e.entry_id, e.shop_id, e.currency, e.business_date, e.document_type, e.document_id, \
+             e.reversal_of, e.memo, $9, line.account_codes, line.debits, line.credits, line.party_ids \
+         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::date[], $5::text[], $6::uuid[], $7::uuid[], $8::text[], $15::int[]) \
+             as e (entry_id, shop_id, currency, business_date, document_type, document_id, reversal_of, memo, entry) \
+         join line on line.entry = e.entry",
+    )
+    .bind(events.iter().map(|event| event.entry_id).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.shop_id).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.currency.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.business_date).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.document_type.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.document_id).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.reversal_of).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.memo.as_deref()).collect::<Vec<_>>())
+    .bind(tx.context().now())
+    .bind(lines().map(|(entry, _)| entry).collect::<Vec<_>>())
+    .bind(lines().map(|(_, line)| line.account_code.as_str()).collect::<Vec<_>>())
+    .bind(lines().map(|(_, line)| line.debit).collect::<Vec<_>>())
+    .bind(lines().map(|(_, line)| line.credit).collect::<Vec<_>>())
+    .bind(lines().map(|(_, line)| line.party_id).collect::<Vec<_>>())
+    .bind(of_entries)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}

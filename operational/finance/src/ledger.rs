@@ -1,0 +1,3 @@
+//! The books themselves, added up.
+
+pub mod balance;

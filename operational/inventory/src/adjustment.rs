@@ -1,0 +1,3 @@
+//! Corrections of stock by hand.
+
+pub mod adjust;

@@ -1,0 +1,6 @@
+//! What is on hand.
+
+pub mod apply;
+pub mod list;
+mod store;
+mod value;

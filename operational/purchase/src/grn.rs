@@ -1,0 +1,4 @@
+//! Goods receipt notes.
+
+pub mod receive;
+mod store;

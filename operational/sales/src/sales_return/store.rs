@@ -1,0 +1,93 @@
+//! Invoices as sold, locked, and returns written.
+
+use millrace_events::event::ReturnProcessed;
+use millrace_events::{Amount, CustomerId, InvoiceId, ShopId};
+use millrace_kernel::numbers::Series;
+use millrace_kernel::{Result, Tx};
+
+use super::refund::SoldLine;
+
+/// What a return has to know of its invoice.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(super) struct Sold {
+    pub customer_id: Option<CustomerId>,
+    pub currency: String,
+    /// Of all returns so far: their lines.
+    pub returned: Amount,
+    /// Of all returns so far: what was paid back.
+    pub refunded: Amount,
+}
+
+/// Holds the invoice until the transaction ends, so that nobody else takes back the same goods.
+pub(super) async fn lock(
+    tx: &mut Tx,
+    invoice_id: InvoiceId,
+    shop_id: ShopId,
+) -> Result<Option<(Sold, Vec<SoldLine>)>> {
+    let locked: Option<(Option<CustomerId>, String)> = sqlx::query_as(
+        "select customer_id, currency from sales.invoices \
+         where invoice_id = $1 and shop_id = $2 for update",
+    )
+    .bind(invoice_id)
+    .bind(shop_id)
+    .fetch_optional(tx.connection())
+    .await?;
+    let Some((customer_id, currency)) = locked else { return Ok(None) };
+    let (returned, refunded): (Amount, Amount) = sqlx::query_as(
+        "select coalesce(sum(taxable + tax), 0), coalesce(sum(total), 0) \
+         from sales.returns where invoice_id = $1",
+    )
+    .bind(invoice_id)
+    .fetch_one(tx.connection())
+    .await?;
+    let lines: Vec<SoldLine> = sqlx::query_as(
+        "select l.line_no, l.product_id, l.unit, l.tax_rate, l.quantity, l.taxable, l.cgst, \
+             l.sgst, l.igst, l.cost, \
+             coalesce(sum(r.quantity), 0) as returned_quantity, \
+             coalesce(sum(r.taxable), 0) as returned_taxable, \
+             coalesce(sum(r.cgst), 0) as returned_cgst, \
+             coalesce(sum(r.sgst), 0) as returned_sgst, \
+             coalesce(sum(r.igst), 0) as returned_igst, \
+             coalesce(sum(r.cost), 0) as returned_cost \
+         from sales.invoice_lines l \
+         left join (sales.returns t join sales.return_lines r on r.return_id = t.return_id) \
+             on t.invoice_id = l.invoice_id and r.invoice_line_no = l.line_no \
+         where l.invoice_id = $1 \
+         group by l.invoice_id, l.line_no order by l.line_no",
+    )
+    .bind(invoice_id)
+    .fetch_all(tx.connection())
+    .await?;
+    Ok(Some((Sold { customer_id, currency, returned, refunded }, lines)))
+}
+
+pub(super) async fn insert(
+    tx: &mut Tx,
+    processed: &ReturnProcessed,
+    series: &Series,
+    number: i64,
+) -> Result<()> {
+    let actor = tx.context().actor.user_id;
+    sqlx::query(
+        "with header as ( \
+             insert into sales.returns (return_id, return_number, invoice_id, shop_id, reason, \
+                 business_date, returned_at, taxable, tax, round_off, total, cost, tenders, \
+                 series, number, actor_id) \
+             select return_id, return_number, invoice_id, shop_id, reason, business_date, \
+                 returned_at, taxable, tax, round_off, total, cost, tenders, $2, $3, $4 \
+             from json_populate_record(null::sales.returns, $1::text::json)) \
+         insert into sales.return_lines (return_id, line_no, invoice_line_no, product_id, quantity, \
+             taxable, cgst, sgst, igst, total, cost) \
+         select $5, line_no, invoice_line_no, product_id, quantity, taxable, cgst, sgst, igst, \
+             total, cost \
+         from json_populate_recordset(null::sales.return_lines, $1::text::json -> 'lines')",
+    )
+    .bind(serde_json::to_string(processed)?)
+    .bind(&series.name)
+    .bind(number)
+    .bind(actor)
+    .bind(processed.return_id)
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
