@@ -1,0 +1,193 @@
+//! The remedies: what to do when replication can't go on from the pair.
+//!
+//! Each makes a new slot whose exported snapshot shows what was committed before the slot's start,
+//! lists that snapshot's outbox rows that the log lacks, and publishes them as one transaction,
+//! ordered per aggregate. The list is durable before the first of them is sent, so that a crash in
+//! between is finished with the same positions by whoever starts next. No relay may be running.
+
+mod gaps;
+mod orphans;
+mod plan;
+mod publish;
+mod snapshot;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use millrace_events::{Lsn, Position};
+use sqlx::PgPool;
+
+use crate::log::read;
+use crate::log::topics::{self, TopicInfo};
+use crate::postgres::{self, admit, inspect, slot};
+use crate::relay::blocking;
+use crate::{Error, Pair, RelayOptions, StateDir};
+use plan::Plan;
+
+/// What a remedy did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    pub incarnation: u32,
+    /// The new slot starts here.
+    pub lsn: Lsn,
+    /// The last position there is now.
+    pub position: Position,
+    /// Outbox rows that were published because the log lacked them.
+    pub published: u64,
+    /// Positions that had to be filled with tombstones.
+    pub tombstones: u64,
+    /// Events of the log that the restored database does not have, one JSON line each.
+    pub orphans: Option<Orphans>,
+}
+
+/// Where orphaned events are listed. Views have to be rebuilt without them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphans {
+    pub file: PathBuf,
+    pub events: u64,
+}
+
+/// The slot was lost, invalidated, or is ahead of the pair: goes on with a new slot.
+///
+/// # Errors
+/// [`Error::StateLocked`] while a relay runs; [`Error::ServerReplaced`], [`Error::TimelineChanged`],
+/// [`Error::ServerRestored`] or [`Error::EventGone`] when the database is not the one that the log
+/// was written from, which is a case for [`new_incarnation`].
+pub async fn lost_slot(options: &RelayOptions) -> Result<Recovered, Error> {
+    let Opened { state, pool, topics, mut pair } = open(options).await?;
+    if let Some(pair) = &mut pair {
+        let server = inspect::server(&pool, &options.slot, &options.publication).await?;
+        admit::same_server(pair, &server)?;
+        if let Some(event) = pair.durable.last.clone()
+            && !inspect::has_event(&pool, &event).await?
+        {
+            let (schema, event_id) = (event.schema, event.event_id);
+            return Err(Error::EventGone { schema, event_id, position: pair.durable.position });
+        }
+    }
+    let incarnation = pair.as_ref().map_or(1, |pair| pair.incarnation);
+    let used = pair.map_or(Position::START, |pair| pair.durable.position);
+    rebuild(options, &topics, &pool, &state, Task { incarnation, used, orphans_after: None }).await
+}
+
+/// How far a restored database goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestorePoint {
+    /// Up to the last event of the log that its outbox has.
+    Outbox,
+    /// Up to this position, for a database restored with an empty outbox.
+    Position(Position),
+}
+
+/// The database was restored from a backup, or replaced: goes on with it under a new incarnation.
+/// Events of the log that it does not have are orphans: they are listed, and views have to be rebuilt.
+///
+/// # Errors
+/// [`Error::StateLocked`] while a relay runs, [`Error::RestorePointUnknown`].
+pub async fn new_incarnation(
+    options: &RelayOptions,
+    restored_to: RestorePoint,
+) -> Result<Recovered, Error> {
+    let Opened { state, pool, topics, pair } = open(options).await?;
+    let incarnation = pair.as_ref().map_or(1, |pair| pair.incarnation) + 1;
+    let used = pair.map_or(Position::START, |pair| pair.durable.position);
+    let orphans_after = Some(restored_to);
+    rebuild(options, &topics, &pool, &state, Task { incarnation, used, orphans_after }).await
+}
+
+/// The first start of all: a slot, and whatever the outboxes have already.
+pub(crate) async fn begin(
+    options: &RelayOptions,
+    topics: &[TopicInfo],
+    pool: &PgPool,
+    state: &Arc<StateDir>,
+) -> Result<Pair, Error> {
+    let task = Task { incarnation: 1, used: Position::START, orphans_after: None };
+    rebuild(options, topics, pool, state, task).await?;
+    state.load_pair()?.ok_or_else(|| Error::Task { detail: "no pair after the first start".into() })
+}
+
+/// Finishes what a crash interrupted. The pair it leads to, if there was something.
+pub(crate) async fn pending(
+    options: &RelayOptions,
+    topics: &[TopicInfo],
+    pool: &PgPool,
+    state: &Arc<StateDir>,
+) -> Result<Option<Pair>, Error> {
+    let Some(plan) = state.load::<Plan>(Plan::FILE)? else { return Ok(None) };
+    tracing::info!(rows = plan.rows.len(), "an interrupted recovery is finished first");
+    publish::finish(options, topics, pool, state, plan).await.map(Some)
+}
+
+struct Opened {
+    state: Arc<StateDir>,
+    pool: PgPool,
+    topics: Vec<TopicInfo>,
+    pair: Option<Pair>,
+}
+
+async fn open(options: &RelayOptions) -> Result<Opened, Error> {
+    let state = Arc::new(StateDir::lock(&options.state_dir)?);
+    let pool = postgres::pool(options)?;
+    let server = inspect::server(&pool, &options.slot, &options.publication).await?;
+    admit::publication(&server, options)?;
+    let topics = topics::ensure(options).await?;
+    pending(options, &topics, &pool, &state).await?;
+    let pair = state.load_pair()?;
+    Ok(Opened { state, pool, topics, pair })
+}
+
+struct Task {
+    incarnation: u32,
+    /// Positions up to here were given out.
+    used: Position,
+    /// Look for orphans.
+    orphans_after: Option<RestorePoint>,
+}
+
+async fn rebuild(
+    options: &RelayOptions,
+    topics: &[TopicInfo],
+    pool: &PgPool,
+    state: &Arc<StateDir>,
+    task: Task,
+) -> Result<Recovered, Error> {
+    slot::drop_existing(pool, &options.slot).await?;
+    let exported = slot::create(options).await?;
+    let server = inspect::server(pool, &options.slot, &options.publication).await?;
+    let rows = snapshot::rows(pool, &options.publication, &exported.snapshot).await?;
+    let lsn = exported.start;
+    drop(exported);
+
+    let (asked, of, dir) = (options.clone(), topics.to_vec(), Arc::clone(state));
+    let (plan, orphans) = blocking(move || {
+        let told = read::frontier(&asked)?.map_or(Position::START, |frontier| frontier.position);
+        let survey = gaps::survey(&asked, &of, task.used.max(told), rows)?;
+        let orphans = match task.orphans_after {
+            None => None,
+            Some(restored_to) => {
+                let path = dir.path(&format!("orphans-{}.jsonl", task.incarnation));
+                Some(orphans::list(&asked, &of, &survey, restored_to, path)?)
+            }
+        };
+        let plan = Plan {
+            system_id: server.system_id,
+            timeline: server.timeline,
+            slot: asked.slot.clone(),
+            incarnation: task.incarnation,
+            lsn,
+            first: survey.last.next(),
+            tombstones: survey.tombstones,
+            rows: survey.lacking,
+        };
+        dir.store(Plan::FILE, &plan)?;
+        Ok((plan, orphans))
+    })
+    .await?;
+    let (published, tombstones) = (plan.rows.len() as u64, plan.tombstones.len() as u64);
+    let pair = publish::finish(options, topics, pool, state, plan).await?;
+    let Pair { incarnation, durable, .. } = pair;
+    let position = durable.position;
+    tracing::info!(%lsn, %position, published, tombstones, incarnation, "the relay has a new slot");
+    Ok(Recovered { incarnation, lsn, position, published, tombstones, orphans })
+}

@@ -1,0 +1,12 @@
+//! The relay on a real PostgreSQL and a real broker.
+
+mod bench;
+mod crash;
+mod lease;
+mod live;
+mod order;
+mod outage;
+mod outbox;
+mod recover;
+mod refuse;
+mod trace;

@@ -1,0 +1,64 @@
+//! F1 and F3: PostgreSQL or the broker go away and come back; writes go on, nothing is lost.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use millrace_relay::Relay;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::bench::{Bench, eventually, stop, until, until_position};
+
+fn signal(pid: Option<u32>, signal: Signal) -> Result<()> {
+    let pid = pid.context("no process")?;
+    Ok(kill(Pid::from_raw(i32::try_from(pid)?), signal)?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_broker_stands_still_for_a_while() -> Result<()> {
+    let bench = Bench::start().await?;
+    let mut options = bench.options();
+    options.lag_alarm = Duration::from_millis(500);
+    let relay = Relay::start(options);
+    bench.commit_some(10).await?;
+    until_position(&relay, 10).await?;
+    signal(bench.kafka.pid(), Signal::SIGSTOP)?;
+    bench.commit_some(50).await?;
+    until(&relay, |status| status.alarm.is_some()).await?;
+    signal(bench.kafka.pid(), Signal::SIGCONT)?;
+    until_position(&relay, 60).await?;
+    until(&relay, |status| status.alarm.is_none()).await?;
+    stop(relay).await?;
+    bench.whole_log().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_broker_is_killed() -> Result<()> {
+    let bench = Bench::start().await?;
+    let relay = Relay::start(bench.options());
+    bench.commit_some(10).await?;
+    until_position(&relay, 10).await?;
+    signal(bench.kafka.pid(), Signal::SIGKILL)?;
+    bench.commit_some(50).await?;
+    until_position(&relay, 60).await?;
+    stop(relay).await?;
+    let log = bench.log().await?;
+    ensure!(crate::bench::ids(&log).len() == 60);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_is_killed() -> Result<()> {
+    let bench = Bench::start().await?;
+    let relay = Relay::start(bench.options());
+    bench.commit_some(10).await?;
+    until_position(&relay, 10).await?;
+    signal(bench.postgres.pid(), Signal::SIGKILL)?;
+    eventually("PostgreSQL to come back", || async { Ok(bench.token().await.is_ok()) }).await?;
+    bench.commit_some(10).await?;
+    until_position(&relay, 20).await?;
+    stop(relay).await?;
+    bench.whole_log().await?;
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The remedies.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use millrace_events::Position;
+use millrace_local::testing;
+use millrace_relay::recover::{self, RestorePoint};
+use millrace_relay::{Relay, StateDir};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sqlx::PgPool;
+
+use crate::bench::{
+    Bench, eventually, halt, ids, options, prepare, stop, until_leading, until_position,
+};
+
+async fn sent(bench: &Bench, count: usize) -> Result<()> {
+    let relay = Relay::start(bench.options());
+    bench.commit_some(count).await?;
+    until_position(&relay, count).await?;
+    stop(relay).await
+}
+
+async fn drop_slot(bench: &Bench) -> Result<()> {
+    sqlx::query("select pg_drop_replication_slot('millrace_relay')").execute(&bench.pool).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_slot() -> Result<()> {
+    let bench = Bench::start().await?;
+    sent(&bench, 10).await?;
+    drop_slot(&bench).await?;
+    let missed = bench.commit_some(8).await?;
+    ensure!(halt(bench.options()).await?.code() == "slot_missing");
+
+    let recovered = recover::lost_slot(&bench.options()).await?;
+    ensure!((recovered.published, recovered.tombstones) == (8, 0), "{recovered:?}");
+    ensure!(recovered.position == Position(18) && recovered.incarnation == 1);
+    let relay = Relay::start(bench.options());
+    bench.commit_some(4).await?;
+    until_position(&relay, 22).await?;
+    stop(relay).await?;
+    let log = bench.whole_log().await?;
+    ensure!(log.len() == 22 && ids(&log).len() == 22);
+    ensure!(ids(&log[10..18]) == missed.iter().copied().collect());
+    // One epoch, in the order of recording.
+    ensure!(log[10].txn == (1, 8) && log[17].txn == (8, 8));
+    ensure!(log[10..18].iter().map(|logged| logged.event_id).eq(missed));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recovery_that_crashed_is_finished_with_the_same_positions() -> Result<()> {
+    let bench = Bench::start().await?;
+    sent(&bench, 10).await?;
+    drop_slot(&bench).await?;
+    bench.commit_some(8).await?;
+    let broker = Pid::from_raw(i32::try_from(bench.kafka.pid().context("embedded")?)?);
+    let plan = bench.state.path().join("relay-recovery.json");
+    let mut asked = bench.options();
+    // Too large for the first attempt's pace: it is cut off once the plan is durable.
+    asked.linger = Duration::from_secs(5);
+    let attempt = tokio::spawn(async move { recover::lost_slot(&asked).await });
+    eventually("the plan", || async { Ok(plan.exists()) }).await?;
+    kill(broker, Signal::SIGSTOP)?;
+    attempt.abort();
+    let _ = attempt.await;
+    kill(broker, Signal::SIGCONT)?;
+    ensure!(plan.exists(), "the attempt was over before it could be cut off");
+
+    let relay = Relay::start(bench.options());
+    bench.commit_some(2).await?;
+    until_position(&relay, 20).await?;
+    stop(relay).await?;
+    ensure!(!plan.exists());
+    let mut log = bench.log().await?;
+    log.sort_by_key(|logged| logged.position);
+    log.dedup_by_key(|logged| (logged.position, logged.event_id));
+    ensure!(log.iter().map(|logged| logged.position).eq(1..=20));
+    Ok(())
+}
+
+/// A second server, restored with the first `rows` outbox rows of the bench's.
+async fn restored(bench: &Bench, rows: i64) -> Result<(testing::Postgres, PgPool)> {
+    let server = testing::new_postgres().await?;
+    let pool = prepare(&server).await?;
+    let copied: Vec<(String, uuid::Uuid, String, String, String, String)> = sqlx::query_as(
+        "select recorded_at::text, event_id, topic, event_type, aggregate_id, envelope
+           from sales.outbox order by recorded_at limit $1",
+    )
+    .bind(rows)
+    .fetch_all(&bench.pool)
+    .await?;
+    for (recorded_at, event_id, topic, event_type, aggregate_id, envelope) in copied {
+        sqlx::query("insert into sales.outbox values ($1::timestamptz, $2, $3, $4, $5, null, $6)")
+            .bind(recorded_at)
+            .bind(event_id)
+            .bind(topic)
+            .bind(event_type)
+            .bind(aggregate_id)
+            .bind(envelope)
+            .execute(&pool)
+            .await?;
+    }
+    Ok((server, pool))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_restored_from_a_backup() -> Result<()> {
+    let mut bench = Bench::start().await?;
+    sent(&bench, 10).await?;
+    let before = bench.whole_log().await?;
+    let (server, pool) = restored(&bench, 7).await?;
+    bench.postgres = server;
+    bench.pool = pool;
+    let fresh = bench.commit_some(1).await?;
+    let error = halt(bench.options()).await?;
+    ensure!(error.code() == "server_replaced", "{error}");
+    let wrong = recover::lost_slot(&bench.options()).await.map_err(|error| error.code());
+    ensure!(wrong == Err("server_replaced"), "{wrong:?}");
+
+    let recovered = recover::new_incarnation(&bench.options(), RestorePoint::Outbox).await?;
+    ensure!((recovered.incarnation, recovered.published) == (2, 1), "{recovered:?}");
+    let orphans = recovered.orphans.context("no orphans")?;
+    ensure!(orphans.events == 3, "{orphans:?}");
+    let listed = std::fs::read_to_string(&orphans.file)?;
+    for orphan in &before[7..] {
+        ensure!(listed.contains(&orphan.event_id.to_string()), "{orphan:?} is not listed");
+    }
+    ensure!(listed.lines().count() == 3);
+
+    let relay = Relay::start(bench.options());
+    until_leading(&relay).await?;
+    bench.commit_some(2).await?;
+    until_position(&relay, 13).await?;
+    stop(relay).await?;
+    let mut log = bench.log().await?;
+    log.sort_by_key(|logged| logged.position);
+    ensure!(log.iter().map(|logged| logged.position).eq(1..=13));
+    ensure!(log[10].event_id == fresh[0]);
+    ensure!(bench.frontiers().await?.last().is_some_and(|told| told.incarnation == 2));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_whose_end_nobody_knows() -> Result<()> {
+    let mut bench = Bench::start().await?;
+    sent(&bench, 5).await?;
+    let (server, pool) = restored(&bench, 0).await?;
+    bench.postgres = server;
+    bench.pool = pool;
+    let refused = recover::new_incarnation(&bench.options(), RestorePoint::Outbox).await;
+    ensure!(refused.is_err_and(|error| error.code() == "restore_point_unknown"));
+    let named = RestorePoint::Position(Position(2));
+    let recovered = recover::new_incarnation(&bench.options(), named).await?;
+    ensure!(recovered.orphans.is_some_and(|orphans| orphans.events == 3));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_remedy_while_a_relay_runs() -> Result<()> {
+    let bench = Bench::start().await?;
+    let relay = Relay::start(bench.options());
+    until_leading(&relay).await?;
+    let refused = recover::lost_slot(&bench.options()).await;
+    ensure!(refused.is_err_and(|error| error.code() == "state_locked"));
+    // Neither from a directory of its own.
+    let elsewhere = tempfile::tempdir()?;
+    let asked = options(&bench.postgres, bench.kafka.brokers(), elsewhere.path());
+    let refused = recover::lost_slot(&asked).await;
+    ensure!(refused.is_err_and(|error| error.code() == "slot_busy"));
+    stop(relay).await?;
+    ensure!(StateDir::lock(bench.state.path()).is_ok());
+    Ok(())
+}
