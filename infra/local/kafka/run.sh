@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Runs a command against Apache Kafka: one KRaft node in a temporary folder, gone afterwards.
 #
-# Usage: infra/local/kafka/run.sh COMMAND...    e.g. run.sh cargo t -p millrace-local broker
-# The command sees MILLRACE_KAFKA_BROKERS. Exit code: the command's; 1 if Kafka does not start.
+# Usage: infra/local/kafka/run.sh COMMAND...
+# e.g.   run.sh cargo t -p millrace-local --test it -- broker --test-threads=1
+# The command sees MILLRACE_KAFKA_BROKERS and MILLRACE_KAFKA_PID_FILE; it may kill the process named
+# there, which is then started again. Exit code: the command's; 1 if Kafka does not start.
 # Needs Java 17 and Maven; the jars are kept in the cache.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -27,10 +29,12 @@ fi
 flock -u 9
 
 work=$(mktemp -d)
-kafka=""
+keeper=""
 end() {
-  [ -z "$kafka" ] || kill "$kafka" 2>/dev/null || true
-  [ -z "$kafka" ] || wait "$kafka" 2>/dev/null || true
+  # The keeper first, or it would start Kafka again.
+  [ -z "$keeper" ] || kill -KILL "$keeper" 2>/dev/null || true
+  [ ! -f "$work/pid" ] || kill -KILL "$(cat "$work/pid")" 2>/dev/null || true
+  [ -z "$keeper" ] || wait "$keeper" 2>/dev/null || true
   rm -rf "$work"
 }
 trap end EXIT
@@ -58,14 +62,21 @@ transaction.state.log.min.isr=1
 CONF
 java -cp "$cache/lib/*" kafka.tools.StorageTool format --cluster-id millrace-conformance-1 \
   --config "$work/server.properties" >"$work/format.out" 2>&1 || fail "cannot format: $(tail -3 "$work/format.out")"
-java -Xmx512m -cp "$cache/lib/*" kafka.Kafka "$work/server.properties" >"$work/kafka.out" 2>&1 9>&- &
-kafka=$!
+keep() {
+  while :; do
+    java -Xmx512m -cp "$cache/lib/*" kafka.Kafka "$work/server.properties" >>"$work/kafka.out" 2>&1 9>&- &
+    echo $! >"$work/pid"
+    wait $! || true
+    sleep 0.2
+  done
+}
+keep &
+keeper=$!
 for _ in $(seq 300); do
   if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-    MILLRACE_KAFKA_BROKERS=127.0.0.1:$port "$@"
+    MILLRACE_KAFKA_BROKERS=127.0.0.1:$port MILLRACE_KAFKA_PID_FILE=$work/pid "$@"
     exit
   fi
-  kill -0 "$kafka" 2>/dev/null || fail "Kafka ended: $(tail -5 "$work/kafka.out")"
   sleep 0.2
 done
 fail "Kafka does not listen: $(tail -5 "$work/kafka.out")"

@@ -1,7 +1,6 @@
 //! The embedded Kafka-protocol broker as a child process.
 
 use std::{
-    net::Ipv4Addr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -10,6 +9,7 @@ use nix::sys::signal::Signal;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    time::timeout,
 };
 
 use crate::{
@@ -74,7 +74,7 @@ impl Component for Broker {
     }
 
     async fn probe(&self) -> Result<(), String> {
-        answers(self.port).await.map_err(|e| e.to_string())
+        answers(&format!("127.0.0.1:{}", self.port)).await.map_err(|e| e.to_string())
     }
 
     fn port(&self) -> u16 {
@@ -100,12 +100,12 @@ impl Component for Broker {
 }
 
 /// Asks for the versions it speaks: the one request that every Kafka broker answers to a stranger.
-async fn answers(port: u16) -> std::io::Result<()> {
+async fn answers(address: &str) -> std::io::Result<()> {
     /// Length 10, `ApiVersions` (18) in version 0, correlation id 7, no client id.
     const REQUEST: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff];
     const CORRELATION: [u8; 4] = [0, 0, 0, 7];
     const NO_ERROR: [u8; 2] = [0, 0];
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    let mut stream = TcpStream::connect(address).await?;
     stream.write_all(&REQUEST).await?;
     let mut answer = [0u8; 10];
     stream.read_exact(&mut answer).await?;
@@ -116,21 +116,31 @@ async fn answers(port: u16) -> std::io::Result<()> {
     }
 }
 
-/// Checks that a broker list of the user's own reads as `host:port[,host:port]`.
-pub(crate) fn check(brokers: &str) -> Result<()> {
+/// Checks brokers of the user's own: the list reads as `host:port[,host:port]` and one of them answers.
+pub(crate) async fn check(brokers: &str) -> Result<()> {
+    const WITHIN: Duration = Duration::from_secs(10);
+    let unusable = |reason| Error::Url { variable: "MILLRACE_KAFKA_BROKERS", reason };
+    let addresses = addresses(brokers)
+        .ok_or_else(|| unusable(format!("'{brokers}' is not host:port[,host:port]")))?;
+    let mut reasons = Vec::new();
+    for address in addresses {
+        match timeout(WITHIN, answers(address)).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => reasons.push(format!("{address}: {error}")),
+            Err(_) => reasons.push(format!("{address}: no answer within {WITHIN:?}")),
+        }
+    }
+    Err(unusable(format!("no broker answers ({})", reasons.join("; "))))
+}
+
+fn addresses(brokers: &str) -> Option<Vec<&str>> {
     let readable = |broker: &str| {
         broker
-            .trim()
             .rsplit_once(':')
             .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
     };
-    if brokers.split(',').all(readable) {
-        return Ok(());
-    }
-    Err(Error::Url {
-        variable: "MILLRACE_KAFKA_BROKERS",
-        reason: format!("'{brokers}' is not host:port[,host:port]"),
-    })
+    let addresses: Vec<_> = brokers.split(',').map(str::trim).collect();
+    addresses.iter().all(|broker| readable(broker)).then_some(addresses)
 }
 
 #[cfg(test)]
@@ -138,12 +148,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn broker_lists_are_checked() {
-        for good in ["localhost:9092", "a:1,b:2", "[::1]:9092"] {
-            check(good).unwrap();
-        }
+    fn broker_lists_are_read() {
+        assert_eq!(addresses("localhost:9092"), Some(vec!["localhost:9092"]));
+        assert_eq!(addresses("a:1, [::1]:2"), Some(vec!["a:1", "[::1]:2"]));
         for bad in ["", "localhost", "a:1,b", "a:99999", ":9092"] {
-            assert!(check(bad).is_err(), "{bad}");
+            assert_eq!(addresses(bad), None, "{bad}");
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Where the parts are reached, whoever runs them.
 
+use std::time::Duration;
+
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::{Error, Result};
+
+const VARIABLE: &str = "MILLRACE_CLICKHOUSE_URL";
 
 /// Addresses and credentials of the three parts.
 #[derive(Debug, Clone)]
@@ -33,7 +37,7 @@ pub(crate) struct ClickHouseAddress {
 impl ClickHouseAddress {
     /// Splits `http://user:password@host:port`.
     pub(crate) fn parse(url: &SecretString) -> Result<Self> {
-        let unusable = |reason: String| Error::Url { variable: "MILLRACE_CLICKHOUSE_URL", reason };
+        let unusable = |reason: String| Error::Url { variable: VARIABLE, reason };
         let mut url =
             reqwest::Url::parse(url.expose_secret()).map_err(|e| unusable(e.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -57,6 +61,20 @@ impl ClickHouseAddress {
             user,
             password: password.into(),
         })
+    }
+
+    /// Asks the server something as that user.
+    pub(crate) async fn check(&self) -> Result<()> {
+        let unusable = |reason| Error::Url { variable: VARIABLE, reason };
+        let request = reqwest::Client::new()
+            .post(&self.url)
+            .header("X-ClickHouse-User", &self.user)
+            .header("X-ClickHouse-Key", self.password.expose_secret())
+            .timeout(Duration::from_secs(10))
+            .body("select 1");
+        let answer = request.send().await.map_err(|e| unusable(e.without_url().to_string()))?;
+        let text = answer.text().await.map_err(|e| unusable(e.without_url().to_string()))?;
+        if text == "1\n" { Ok(()) } else { Err(unusable(text.trim().to_owned())) }
     }
 }
 

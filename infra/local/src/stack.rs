@@ -100,13 +100,14 @@ impl Stack {
             None => chosen.push(Part::Postgres),
         }
         match &options.kafka_brokers {
-            Some(brokers) => broker::check(brokers)?,
+            Some(brokers) => broker::check(brokers).await?,
             None => chosen.push(Part::Kafka),
         }
         let own_clickhouse =
             options.clickhouse_url.as_ref().map(ClickHouseAddress::parse).transpose()?;
-        if own_clickhouse.is_none() {
-            chosen.push(Part::ClickHouse);
+        match &own_clickhouse {
+            Some(address) => address.check().await?,
+            None => chosen.push(Part::ClickHouse),
         }
         let running = Running::start(&options, &chosen).await?;
         let port = |part| {

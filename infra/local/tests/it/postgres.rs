@@ -1,15 +1,12 @@
 //! PostgreSQL: passwords, rights of the role, restart after `kill -9`, nothing lost.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use millrace_local::testing;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{Connection as _, PgConnection};
+
+use crate::process::{eventually, send};
 
 async fn connect(url: &SecretString) -> Result<PgConnection> {
     Ok(PgConnection::connect(url.expose_secret()).await?)
@@ -91,22 +88,13 @@ async fn killed_it_comes_back_on_the_same_port_with_what_was_committed() -> Resu
         .execute(&mut connection)
         .await?;
     let before = postgres.pid().context("running")?;
-    kill(Pid::from_raw(before.try_into()?), Signal::SIGKILL)?;
-
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let count: i64 = loop {
-        let answer = async {
-            let mut connection = connect(&url).await?;
-            anyhow::Ok(
-                sqlx::query_scalar("select count(*) from kept").fetch_one(&mut connection).await?,
-            )
-        };
-        match answer.await {
-            Ok(count) if postgres.pid().is_some_and(|pid| pid != before) => break count,
-            other => anyhow::ensure!(Instant::now() < deadline, "not back in time: {other:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    send(before, Signal::SIGKILL)?;
+    let count: i64 = eventually("PostgreSQL is back", async || {
+        ensure!(postgres.pid().is_some_and(|pid| pid != before), "not restarted yet");
+        let mut connection = connect(&url).await?;
+        Ok(sqlx::query_scalar("select count(*) from kept").fetch_one(&mut connection).await?)
+    })
+    .await?;
     assert_eq!(count, 1000);
     Ok(())
 }

@@ -50,15 +50,12 @@ async fn each_killed_child_is_started_again_on_its_port() -> Result<()> {
 
 #[tokio::test]
 async fn a_child_that_no_longer_answers_is_replaced() -> Result<()> {
-    let broker = testing::kafka().await?;
-    let Some(pid) = broker.pid() else { return Ok(()) };
+    let server = testing::clickhouse().await?;
+    let pid = server.pid().context("running")?;
     // Stopped, not dead: only the health check can tell.
     send(pid, Signal::SIGSTOP)?;
-    eventually("the stopped broker is replaced", async || {
-        ensure!(
-            broker.pid().is_some_and(|now| now != pid) && broker.restarts() == 1,
-            "still {pid}"
-        );
+    eventually("the stopped server is replaced", async || {
+        ensure!(server.pid().is_some_and(|now| now != pid), "still {pid}");
         Ok(())
     })
     .await?;
@@ -123,25 +120,50 @@ async fn a_taken_port_is_named_with_its_part_and_nothing_is_left_running() -> Re
 
 #[tokio::test]
 async fn parts_of_ones_own_are_checked_and_not_embedded() -> Result<()> {
-    let postgres = testing::postgres().await?;
+    let (postgres, kafka, clickhouse) =
+        (testing::postgres().await?, testing::kafka().await?, testing::clickhouse().await?);
     let dir = testing::data_dir()?;
+    let mut url: reqwest::Url = clickhouse.url().parse()?;
+    let set = url.set_username(clickhouse.user());
+    let set = set.and_then(|()| url.set_password(Some(clickhouse.password().expose_secret())));
+    set.map_err(|()| anyhow::anyhow!("the URL takes credentials"))?;
     let own = || Options {
         postgres_url: Some(postgres.url()),
-        kafka_brokers: Some("broker.example:9092".into()),
-        clickhouse_url: Some("http://me:secret@ch.example:8123".into()),
+        kafka_brokers: Some(kafka.brokers().to_owned()),
+        clickhouse_url: Some(url.as_str().into()),
         ..Options::new(dir.path())
     };
     let stack = Stack::start(own()).await?;
     assert!(stack.pids().is_empty());
     assert!(stack.status().values().all(|status| status.state == State::External));
-    assert_eq!(stack.endpoints().kafka_brokers, "broker.example:9092");
-    assert_eq!(stack.endpoints().clickhouse_url, "http://ch.example:8123");
-    assert_eq!(stack.endpoints().clickhouse_user, "me");
+    assert_eq!(stack.endpoints().kafka_brokers, kafka.brokers());
+    assert_eq!(stack.endpoints().clickhouse_url, clickhouse.url());
+    assert_eq!(stack.endpoints().clickhouse_user, clickhouse.user());
     stack.shutdown().await;
 
-    let wrong = Options { postgres_url: Some("postgres://u:hidden@127.0.0.1:1/x".into()), ..own() };
-    let error = Stack::start(wrong).await.unwrap_err().to_string();
-    assert!(error.contains("MILLRACE_POSTGRES_URL") && !error.contains("hidden"), "{error}");
+    let nothing = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+    let wrong = [
+        (
+            Options {
+                postgres_url: Some(format!("postgres://u:hidden@{nothing}/x").into()),
+                ..own()
+            },
+            "MILLRACE_POSTGRES_URL",
+        ),
+        (Options { kafka_brokers: Some(nothing.to_string()), ..own() }, "MILLRACE_KAFKA_BROKERS"),
+        (
+            Options { clickhouse_url: Some(format!("http://u:hidden@{nothing}").into()), ..own() },
+            "MILLRACE_CLICKHOUSE_URL",
+        ),
+        (
+            Options { clickhouse_url: Some(clickhouse.url().into()), ..own() },
+            "MILLRACE_CLICKHOUSE_URL",
+        ),
+    ];
+    for (options, variable) in wrong {
+        let error = Stack::start(options).await.unwrap_err().to_string();
+        assert!(error.contains(variable) && !error.contains("hidden"), "{error}");
+    }
     Ok(())
 }
 
