@@ -145,6 +145,13 @@ impl Kafka {
     pub fn pid(&self) -> Option<u32> {
         self.embedded.as_ref()?.0.status().get(&Part::Kafka)?.pid
     }
+
+    /// How often it was started again.
+    pub fn restarts(&self) -> u32 {
+        let status =
+            self.embedded.as_ref().and_then(|(running, _)| running.status().remove(&Part::Kafka));
+        status.map_or(0, |status| status.restarts)
+    }
 }
 
 /// An embedded ClickHouse of the test's own.
