@@ -1,76 +1,314 @@
 //! The engine: relations in, views out, one epoch at a time.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use arrow::datatypes::{Field, Schema, SchemaRef};
+
+use crate::checkpoint::{self, Manifest};
+use crate::graph::{Graph, NodeId, NodeSpec, RELATION};
+use crate::operator::{Output, Source};
+use crate::plan::{self, Catalog, Planner};
+use crate::state::{concat, consolidate, new_batch};
 use crate::{
-    CheckpointId, CheckpointStore, Cut, Epoch, EpochChanges, Error, Explain, Relation, Result, Snapshot,
-    ViewDefinition,
+    CheckpointId, CheckpointStore, Cut, Delta, Epoch, EpochChanges, Error, Explain, OperatorReport, Relation,
+    RelationKind, Result, Snapshot, StoppedView, ViewDefinition,
 };
 
 /// Settings of an engine.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct EngineConfig {
-    /// Rows an operator hands on in one batch, at most, where it makes rows (joins).
+    /// Pairs of rows a join works on at once, at most.
     pub batch_rows_max: usize,
     /// Checkpoints kept; the newest readable one is restored. At least 1.
     pub checkpoints_kept: usize,
+    /// Time since some fixed moment, to measure operators with; without, `explain` gives no times.
+    pub stopwatch: Option<fn() -> Duration>,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { batch_rows_max: 32 * 1024, checkpoints_kept: 2 }
+        Self { batch_rows_max: 32 * 1024, checkpoints_kept: 2, stopwatch: None }
     }
 }
 
-/// Keeps views true over relations.
 #[derive(Debug)]
+struct View {
+    definition: ViewDefinition,
+    node: NodeId,
+    schema: SchemaRef,
+    /// Whether its end has been reported.
+    is_stopped: bool,
+}
+
+/// Keeps views true over relations.
 pub struct Engine {
-    #[expect(dead_code, reason = "read once views are lowered")]
     config: EngineConfig,
+    planner: Planner,
+    graph: Graph,
+    relations: HashMap<String, (NodeId, RelationKind)>,
+    catalog: Catalog,
+    views: Vec<View>,
     epoch: u64,
-    cut: Cut,
+    cut: Arc<Cut>,
+    /// Manifests of the checkpoints kept, oldest first.
+    checkpoints: Vec<Manifest>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Engine")
+            .field("epoch", &self.epoch)
+            .field("views", &self.views.iter().map(|view| &view.definition.name).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Engine {
     /// An engine without relations and views.
     pub fn new(config: EngineConfig) -> Result<Self> {
-        Ok(Self { config, epoch: 0, cut: Cut::new() })
+        Ok(Self {
+            config,
+            planner: Planner::new(),
+            graph: Graph::default(),
+            relations: HashMap::new(),
+            catalog: Catalog::new(),
+            views: Vec::new(),
+            epoch: 0,
+            cut: Arc::new(Cut::new()),
+            checkpoints: Vec::new(),
+        })
+    }
+
+    fn require_free(&self, name: &str) -> Result<()> {
+        if self.catalog.contains_key(name) {
+            return Err(Error::NameTaken { name: name.to_owned() });
+        }
+        if name.is_empty() || name.chars().any(char::is_uppercase) {
+            let problem = "a name is lower case and not empty".to_owned();
+            return Err(Error::Definition { name: name.to_owned(), problem });
+        }
+        Ok(())
     }
 
     /// Declares a table that will be fed.
     pub fn create_relation(&mut self, relation: Relation) -> Result<()> {
-        let problem = "relations cannot be declared yet".to_owned();
-        Err(Error::Definition { name: relation.name, problem })
+        let Relation { name, schema, kind } = relation;
+        self.require_free(&name)?;
+        if let RelationKind::Upsert { key } = &kind {
+            if key.is_empty() {
+                let problem = "an upsert relation needs key columns".to_owned();
+                return Err(Error::Definition { name, problem });
+            }
+            column_places(&name, &schema, key)?;
+        }
+        let (source_schema, source_kind) = (Arc::clone(&schema), kind.clone());
+        let node = self.graph.add(NodeSpec {
+            description: format!("{RELATION}{name}"),
+            definition: format!("relation {name} {kind:?} {schema:?}"),
+            inputs: Vec::new(),
+            schema: Arc::clone(&schema),
+            is_append_only: kind == RelationKind::Append,
+            is_consolidated: kind != RelationKind::Changes,
+            build: Box::new(move || Ok(Box::new(Source::new(Arc::clone(&source_schema), &source_kind)?) as _)),
+        })?;
+        self.planner.declare(&name, schema)?;
+        self.catalog.insert(name.clone(), node);
+        self.relations.insert(name, (node, kind));
+        Ok(())
     }
 
-    /// Declares a view over relations and earlier views.
-    pub fn create_view(&mut self, view: ViewDefinition) -> Result<()> {
-        let problem = "views cannot be declared yet".to_owned();
-        Err(Error::Definition { name: view.name, problem })
+    /// Declares a view over relations and earlier views. It fills itself from what they hold, with the next
+    /// epoch.
+    ///
+    /// # Errors
+    /// SQL that does not plan or is not kept incrementally; [`Error::HistoryGone`] when the view reads a
+    /// relation whose rows have passed and are not kept.
+    pub fn create_view(&mut self, definition: ViewDefinition) -> Result<()> {
+        self.require_free(&definition.name)?;
+        let first_new = self.graph.nodes.len();
+        let (node, schema) = self.lower_view(&definition).inspect_err(|_| self.graph.truncate(first_new))?;
+        if self.epoch > 0
+            && let Some(relation) = self.graph.missing_history(node, false)
+        {
+            let error = Error::HistoryGone { view: definition.name, relation: relation.to_owned() };
+            self.graph.truncate(first_new);
+            return Err(error);
+        }
+        self.planner.declare(&definition.name, Arc::clone(&schema))?;
+        self.catalog.insert(definition.name.clone(), node);
+        self.views.push(View { definition, node, schema, is_stopped: false });
+        Ok(())
+    }
+
+    fn lower_view(&mut self, definition: &ViewDefinition) -> Result<(NodeId, SchemaRef)> {
+        let name = &definition.name;
+        let plan = self.planner.plan(name, &definition.sql)?;
+        let input = plan::lower(&mut self.graph, &self.catalog, &self.config, name, &plan)?;
+        let schema = view_schema(name, plan.schema().as_arrow())?;
+        let key = column_places(name, &schema, &definition.key)?;
+        let is_consolidated = self.graph.nodes[input].spec.is_consolidated;
+        let is_append_only = self.graph.nodes[input].spec.is_append_only;
+        let (view, output_schema, materialize) = (name.clone(), Arc::clone(&schema), definition.materialize);
+        let node = self.graph.add(NodeSpec {
+            description: format!("View: {name}"),
+            definition: format!("view {name} {:?} {materialize} {schema:?}", definition.key),
+            inputs: vec![input],
+            schema: Arc::clone(&schema),
+            is_append_only,
+            is_consolidated: true,
+            build: Box::new(move || {
+                let schema = Arc::clone(&output_schema);
+                Ok(Box::new(Output::new(view.clone(), schema, &key, materialize, is_consolidated)?) as _)
+            }),
+        })?;
+        Ok((node, schema))
     }
 
     /// Applies one epoch and gives what it changed.
+    ///
+    /// # Errors
+    /// [`Error::EpochOrder`], [`Error::UnknownRelation`] and [`Error::Input`] leave the engine as it was. What
+    /// fails on data stops the views concerned and is told in [`EpochChanges::stopped`].
     pub fn step(&mut self, epoch: Epoch) -> Result<EpochChanges> {
         if epoch.number <= self.epoch {
             return Err(Error::EpochOrder { given: epoch.number, last: self.epoch });
         }
-        if let Some((relation, _)) = epoch.inputs.first() {
-            return Err(Error::UnknownRelation { name: relation.clone() });
+        let mut inputs: HashMap<NodeId, Vec<Delta>> = HashMap::new();
+        for (name, delta) in epoch.inputs {
+            let (node, delta) = self.accept(epoch.number, name, delta)?;
+            if !delta.is_empty() {
+                inputs.entry(node).or_default().push(delta);
+            }
         }
         self.epoch = epoch.number;
-        self.cut = epoch.cut;
-        Ok(EpochChanges { epoch: epoch.number, changes: Vec::new(), stopped: Vec::new() })
+        self.cut = Arc::new(epoch.cut);
+        let mut filled = match self.graph.nodes.iter().any(|node| node.is_fresh) {
+            true => self.graph.fill(),
+            false => HashMap::new(),
+        };
+        let mut outputs = self.graph.push(inputs, self.config.stopwatch);
+        self.graph.spread_failures();
+        let mut changes = Vec::new();
+        let mut stopped = Vec::new();
+        for view in &mut self.views {
+            if let Some(reason) = &self.graph.nodes[view.node].failure {
+                if !view.is_stopped {
+                    view.is_stopped = true;
+                    stopped.push(StoppedView { view: view.definition.name.clone(), reason: reason.clone() });
+                }
+                continue;
+            }
+            let mut change = std::mem::take(&mut outputs[view.node]);
+            if let Some(mut first) = filled.remove(&view.node).filter(|first| !first.is_empty()) {
+                first.append(&mut change);
+                change = vec![consolidate(concat(&view.schema, first)?)?];
+            }
+            changes.extend(change.into_iter().filter(|delta| !delta.is_empty()).map(|delta| {
+                (view.definition.name.clone(), delta)
+            }));
+        }
+        Ok(EpochChanges { epoch: epoch.number, changes, stopped })
+    }
+
+    /// Checks one input and brings it under the relation's schema.
+    fn accept(&self, epoch: u64, relation: String, delta: Delta) -> Result<(NodeId, Delta)> {
+        let Some((node, kind)) = self.relations.get(&relation) else {
+            return Err(Error::UnknownRelation { name: relation });
+        };
+        let schema = &self.graph.nodes[*node].spec.schema;
+        let problem = if !delta.has_sound_weights() {
+            Some("there must be one weight per row, none of them null".to_owned())
+        } else if *kind == RelationKind::Append && delta.retracts() {
+            Some("rows are taken back from a relation declared to be append-only".to_owned())
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            return Err(Error::Input { epoch, relation, problem });
+        }
+        if delta.batch.schema_ref() == schema {
+            return Ok((*node, delta));
+        }
+        match new_batch(schema, delta.batch.columns().to_vec(), delta.num_rows()) {
+            Ok(batch) => Ok((*node, Delta { batch, weights: delta.weights })),
+            Err(error) => Err(Error::Input { epoch, relation, problem: error.to_string() }),
+        }
+    }
+
+    fn view(&self, name: &str) -> Result<&View> {
+        let view = self.views.iter().find(|view| view.definition.name == name);
+        view.ok_or_else(|| Error::UnknownView { name: name.to_owned() })
+    }
+
+    /// The views, in the order of their creation.
+    pub fn views(&self) -> impl Iterator<Item = &ViewDefinition> {
+        self.views.iter().map(|view| &view.definition)
+    }
+
+    /// Columns of a view.
+    pub fn view_schema(&self, view: &str) -> Result<SchemaRef> {
+        Ok(Arc::clone(&self.view(view)?.schema))
     }
 
     /// The rows of a view as of the last epoch.
     pub fn snapshot(&self, view: &str) -> Result<Arc<Snapshot>> {
-        Err(Error::UnknownView { name: view.to_owned() })
+        let view = self.view(view)?;
+        let name = view.definition.name.clone();
+        let node = &self.graph.nodes[view.node];
+        if let Some(reason) = &node.failure {
+            return Err(Error::Stopped { view: name, reason: reason.clone() });
+        }
+        let Some(chunks) = node.operator.snapshot() else {
+            return Err(Error::NotMaterialized { name });
+        };
+        let schema = Arc::clone(&view.schema);
+        Ok(Arc::new(Snapshot::new(name, schema, chunks, self.epoch, Arc::clone(&self.cut))))
     }
 
     /// The operators of a view with their state and work.
     pub fn explain(&self, view: &str) -> Result<Explain> {
-        Err(Error::UnknownView { name: view.to_owned() })
+        let view = self.view(view)?;
+        let users: Vec<HashSet<NodeId>> = self.views.iter().map(|view| self.upstream(view.node)).collect();
+        let node = &self.graph.nodes[view.node];
+        Ok(Explain {
+            view: view.definition.name.clone(),
+            root: self.report(node.spec.inputs[0], &users),
+            snapshot_rows: node.operator.state_rows(),
+            snapshot_bytes: node.operator.state_bytes(),
+            failure: node.failure.clone(),
+        })
+    }
+
+    /// A node and all it reads, directly or not.
+    fn upstream(&self, node: NodeId) -> HashSet<NodeId> {
+        let mut seen = HashSet::new();
+        let mut open = vec![node];
+        while let Some(node) = open.pop() {
+            if seen.insert(node) {
+                open.extend(&self.graph.nodes[node].spec.inputs);
+            }
+        }
+        seen
+    }
+
+    fn report(&self, id: NodeId, users: &[HashSet<NodeId>]) -> OperatorReport {
+        let node = &self.graph.nodes[id];
+        OperatorReport {
+            id,
+            description: node.spec.description.clone(),
+            class: node.operator.class(),
+            shared_by: users.iter().filter(|nodes| nodes.contains(&id)).count(),
+            state_rows: node.operator.state_rows(),
+            state_bytes: node.operator.state_bytes(),
+            rows_in: node.rows_in,
+            rows_out: node.rows_out,
+            time: self.config.stopwatch.map(|_| node.time),
+            failure: node.failure.clone(),
+            inputs: node.spec.inputs.iter().map(|input| self.report(*input, users)).collect(),
+        }
     }
 
     /// The last epoch applied, 0 before the first.
@@ -83,22 +321,113 @@ impl Engine {
         &self.cut
     }
 
-    /// Saves all state. Afterwards [`Self::restore`] gives an engine that goes on exactly from here.
-    pub fn checkpoint(&mut self, _store: &mut dyn CheckpointStore) -> Result<CheckpointId> {
+    /// Saves what changed since the last checkpoint, removes checkpoints beyond those to be kept, and gives
+    /// the new one's name. Afterwards [`Self::restore`] gives an engine that goes on exactly from here.
+    ///
+    /// # Errors
+    /// When the store fails, the checkpoints before stay as they were and the next one saves everything.
+    pub fn checkpoint(&mut self, store: &mut dyn CheckpointStore) -> Result<CheckpointId> {
+        if self.checkpoints.last().is_none_or(|newest| newest.epoch != self.epoch) {
+            let previous = self.checkpoints.last();
+            let manifest = checkpoint::save(&mut self.graph, self.epoch, &self.cut, previous, store)?;
+            self.checkpoints.push(manifest);
+            let surplus = self.checkpoints.len().saturating_sub(self.config.checkpoints_kept.max(1));
+            self.checkpoints.drain(..surplus);
+            checkpoint::remove_older(&self.checkpoints, store)?;
+        }
         Ok(CheckpointId(self.epoch))
     }
 
+    /// The oldest checkpoint still kept, up to which a journal may be forgotten.
+    pub fn oldest_checkpoint(&self) -> Option<CheckpointId> {
+        self.checkpoints.first().map(|manifest| CheckpointId(manifest.epoch))
+    }
+
     /// The engine as of the newest checkpoint that can be read, with its cut; a fresh one at an empty cut
-    /// when the store holds none.
+    /// when the store holds none. Views that are new since then fill themselves with the next epoch.
+    ///
+    /// # Errors
+    /// [`Error::NoUsableCheckpoint`] when all are damaged, [`Error::StateMissing`] when a new or changed view
+    /// reads a relation that keeps no rows.
     pub fn restore(
         config: EngineConfig,
         relations: Vec<Relation>,
         views: Vec<ViewDefinition>,
-        _store: &dyn CheckpointStore,
+        store: &dyn CheckpointStore,
     ) -> Result<(Self, Cut)> {
-        let mut engine = Self::new(config)?;
-        relations.into_iter().try_for_each(|relation| engine.create_relation(relation))?;
-        views.into_iter().try_for_each(|view| engine.create_view(view))?;
-        Ok((engine, Cut::new()))
+        let epochs = Manifest::epochs(store)?;
+        let mut last_problem = None;
+        for epoch in &epochs {
+            let mut engine = Self::declare(config.clone(), &relations, &views)?;
+            let loaded = Manifest::read(store, *epoch).and_then(|manifest| {
+                checkpoint::load(&mut engine.graph, &manifest, store)?;
+                Ok(manifest)
+            });
+            match loaded {
+                Ok(manifest) => {
+                    engine.resume(manifest, &epochs, store)?;
+                    let cut = engine.cut().clone();
+                    return Ok((engine, cut));
+                }
+                Err(problem) => last_problem = Some(problem),
+            }
+        }
+        match last_problem {
+            Some(last) => Err(Error::NoUsableCheckpoint { count: epochs.len(), last: Box::new(last) }),
+            None => Ok((Self::declare(config, &relations, &views)?, Cut::new())),
+        }
     }
+
+    fn declare(config: EngineConfig, relations: &[Relation], views: &[ViewDefinition]) -> Result<Self> {
+        let mut engine = Self::new(config)?;
+        relations.iter().cloned().try_for_each(|relation| engine.create_relation(relation))?;
+        views.iter().cloned().try_for_each(|view| engine.create_view(view))?;
+        Ok(engine)
+    }
+
+    /// Takes up where the checkpoint left off.
+    fn resume(&mut self, manifest: Manifest, epochs: &[u64], store: &dyn CheckpointStore) -> Result<()> {
+        self.epoch = manifest.epoch;
+        self.cut = Arc::new(manifest.cut.clone());
+        for view in &mut self.views {
+            if let Some(relation) = self.graph.missing_history(view.node, false) {
+                let (view, relation) = (view.definition.name.clone(), relation.to_owned());
+                return Err(Error::StateMissing { view, relation });
+            }
+            view.is_stopped = self.graph.nodes[view.node].failure.is_some();
+        }
+        let older = epochs.iter().filter(|epoch| **epoch < manifest.epoch);
+        let older = older.take(self.config.checkpoints_kept.max(1) - 1);
+        self.checkpoints = older.filter_map(|epoch| Manifest::read(store, *epoch).ok()).collect();
+        self.checkpoints.reverse();
+        self.checkpoints.push(manifest);
+        Ok(())
+    }
+}
+
+/// Places of named columns.
+fn column_places(name: &str, schema: &Schema, columns: &[String]) -> Result<Vec<usize>> {
+    let place = |column: &String| {
+        schema.index_of(column).map_err(|_| {
+            let known: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            let problem = format!("key column {column} is not among its columns: {}", known.join(", "));
+            Error::Definition { name: name.to_owned(), problem }
+        })
+    };
+    columns.iter().map(place).collect()
+}
+
+/// A view's columns under plain names.
+fn view_schema(view: &str, schema: &Schema) -> Result<SchemaRef> {
+    let mut names = HashSet::new();
+    for field in schema.fields() {
+        if !names.insert(field.name()) {
+            let problem = format!("two columns are called {}: give one another name with `as`", field.name());
+            return Err(Error::Definition { name: view.to_owned(), problem });
+        }
+    }
+    let fields = schema.fields().iter().map(|field| {
+        Field::new(field.name(), field.data_type().clone(), field.is_nullable())
+    });
+    Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
 }

@@ -41,6 +41,8 @@ pub struct Explain {
     pub snapshot_rows: usize,
     /// Bytes kept for snapshots.
     pub snapshot_bytes: usize,
+    /// Why the view stopped, if it did.
+    pub failure: Option<String>,
 }
 
 impl Explain {
@@ -84,14 +86,12 @@ fn write_tree(report: &OperatorReport, depth: usize, formatter: &mut fmt::Format
 
 impl fmt::Display for Explain {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            formatter,
-            "{}: snapshot={} rows, {} bytes; all state={} bytes",
-            self.view,
-            self.snapshot_rows,
-            self.snapshot_bytes,
-            self.state_bytes()
-        )?;
+        write!(formatter, "{}: {} bytes of state", self.view, self.state_bytes())?;
+        write!(formatter, ", of which snapshot={} rows, {} bytes", self.snapshot_rows, self.snapshot_bytes)?;
+        if let Some(failure) = &self.failure {
+            write!(formatter, " STOPPED: {failure}")?;
+        }
+        writeln!(formatter)?;
         write_tree(&self.root, 1, formatter)
     }
 }

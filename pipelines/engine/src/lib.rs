@@ -13,6 +13,8 @@
 //! It is not a query server, not a connector framework and not a cluster: it knows neither Kafka nor the
 //! business whose views it keeps.
 //!
+//! Where to look: `plan` turns SQL into operators, `operator` holds one file per operator,
+//! `state` the columnar state they share, `checkpoint` what makes a restart exact.
 
 mod checkpoint;
 mod definition;
@@ -21,8 +23,12 @@ mod engine;
 mod epoch;
 mod error;
 mod explain;
+mod graph;
 mod journal;
+mod operator;
+mod plan;
 mod snapshot;
+mod state;
 mod store;
 
 pub use checkpoint::CheckpointId;
@@ -35,3 +41,7 @@ pub use explain::{Explain, OperatorReport};
 pub use journal::{Journal, JournalEntry};
 pub use snapshot::Snapshot;
 pub use store::{CheckpointStore, DirStore, MemoryStore};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeIsTrue;

@@ -1,0 +1,222 @@
+//! `sum` and `avg` of integers, floats and decimals.
+//!
+//! Integers and decimals are exact under any order of additions and subtractions. Float sums round with each
+//! step, so a view that takes rows back may differ from a fresh sum in the last digits, and an infinity that
+//! came never leaves; a group whose last value goes is set back to nothing.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Int64Array, PrimitiveArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Decimal128Type, DecimalType, Float64Type, Int64Type, UInt64Type};
+use datafusion::error::DataFusionError;
+
+use super::{GroupState, old_then_new};
+use crate::Result;
+
+/// Numbers that can be summed with weights.
+trait Summand: Copy + Default + PartialEq + Debug + Send {
+    fn add(self, other: Self, weight: i64) -> Self;
+    /// The mean, where `scale_up` brings the sum to the scale of the result.
+    fn divide(self, count: i64, scale_up: i128, output: &DataType) -> Result<Self>;
+}
+
+/// Whole numbers wrap on overflow, as they do in batch SQL.
+impl Summand for i64 {
+    fn add(self, other: Self, weight: i64) -> Self {
+        self.wrapping_add(other.wrapping_mul(weight))
+    }
+
+    fn divide(self, count: i64, _scale_up: i128, _output: &DataType) -> Result<Self> {
+        Ok(self / count)
+    }
+}
+
+impl Summand for u64 {
+    fn add(self, other: Self, weight: i64) -> Self {
+        self.wrapping_add(other.wrapping_mul(weight as u64))
+    }
+
+    fn divide(self, count: i64, _scale_up: i128, _output: &DataType) -> Result<Self> {
+        Ok(self / count as u64)
+    }
+}
+
+impl Summand for f64 {
+    fn add(self, other: Self, weight: i64) -> Self {
+        self + other * weight as f64
+    }
+
+    fn divide(self, count: i64, _scale_up: i128, _output: &DataType) -> Result<Self> {
+        Ok(self / count as f64)
+    }
+}
+
+impl Summand for i128 {
+    fn add(self, other: Self, weight: i64) -> Self {
+        match weight {
+            1 => self.wrapping_add(other),
+            -1 => self.wrapping_sub(other),
+            _ => self.wrapping_add(other.wrapping_mul(i128::from(weight))),
+        }
+    }
+
+    fn divide(self, count: i64, scale_up: i128, output: &DataType) -> Result<Self> {
+        let overflow = || DataFusionError::Execution(format!("the mean of a group does not fit {output}"));
+        let mean = self.checked_mul(scale_up).ok_or_else(overflow)? / i128::from(count);
+        if let DataType::Decimal128(precision, scale) = output {
+            Decimal128Type::validate_decimal_precision(mean, *precision, *scale)?;
+        }
+        Ok(mean)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    Sum,
+    Average { scale_up: i128 },
+}
+
+/// Sum and number of the values that are not null.
+struct Sum<T: ArrowPrimitiveType> {
+    totals: Vec<(T::Native, i64)>,
+    remembered: Vec<(T::Native, i64)>,
+    finish: Finish,
+    input: DataType,
+    output: DataType,
+}
+
+/// State for `sum` over `input`, one of the types [`can_sum`] admits.
+pub(super) fn sum(input: &DataType, output: DataType) -> Box<dyn GroupState> {
+    make(input, output, Finish::Sum)
+}
+
+/// State for `avg` over `input`, a float or a decimal.
+pub(super) fn average(input: &DataType, output: DataType) -> Box<dyn GroupState> {
+    let scale_up = match (input, &output) {
+        (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) => {
+            10_i128.pow(u32::try_from(i32::from(*to) - i32::from(*from)).unwrap_or_default())
+        }
+        _ => 1,
+    };
+    make(input, output, Finish::Average { scale_up })
+}
+
+/// Whether `sum` and `avg` keep state for this argument type.
+pub(crate) fn can_sum(input: &DataType) -> bool {
+    matches!(input, DataType::Int64 | DataType::UInt64 | DataType::Float64 | DataType::Decimal128(_, _))
+}
+
+fn make(input: &DataType, output: DataType, finish: Finish) -> Box<dyn GroupState> {
+    match input {
+        DataType::Int64 => Box::new(Sum::<Int64Type>::new(input.clone(), output, finish)),
+        DataType::UInt64 => Box::new(Sum::<UInt64Type>::new(input.clone(), output, finish)),
+        DataType::Float64 => Box::new(Sum::<Float64Type>::new(input.clone(), output, finish)),
+        _ => Box::new(Sum::<Decimal128Type>::new(input.clone(), output, finish)),
+    }
+}
+
+impl<T: ArrowPrimitiveType> Sum<T> {
+    fn new(input: DataType, output: DataType, finish: Finish) -> Self {
+        Self { totals: Vec::new(), remembered: Vec::new(), finish, input, output }
+    }
+}
+
+impl<T: ArrowPrimitiveType> GroupState for Sum<T>
+where
+    T::Native: Summand,
+{
+    fn grow(&mut self, groups: usize) {
+        self.totals.resize(groups, Default::default());
+    }
+
+    fn remember(&mut self, ids: &[u32]) {
+        self.remembered.extend(ids.iter().map(|id| self.totals[*id as usize]));
+    }
+
+    fn update(&mut self, arguments: &[ArrayRef], ids: &[u32], weights: Option<&[i64]>) -> Result<()> {
+        let column = arguments[0].as_primitive::<T>();
+        let totals = &mut self.totals;
+        let mut add = |id: u32, value: T::Native, weight: i64| {
+            let (sum, count) = &mut totals[id as usize];
+            *count += weight;
+            *sum = sum.add(value, weight);
+        };
+        let rows = ids.iter().zip(column.values());
+        match (column.nulls(), weights) {
+            (None, None) => rows.for_each(|(id, value)| add(*id, *value, 1)),
+            (None, Some(weights)) => {
+                let weighted = rows.zip(weights).filter(|(_, weight)| **weight != 0);
+                weighted.for_each(|((id, value), weight)| add(*id, *value, *weight));
+            }
+            (Some(nulls), _) => {
+                for (row, (id, value)) in rows.enumerate() {
+                    let weight = weights.map_or(1, |weights| weights[row]);
+                    if nulls.is_valid(row) && weight != 0 {
+                        add(*id, *value, weight);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn mark_changed(&self, ids: &[u32], changed: &mut [bool]) {
+        for (at, id) in ids.iter().enumerate() {
+            let ((old_sum, old_count), (sum, count)) = (self.remembered[at], self.totals[*id as usize]);
+            let is_same = old_sum == sum && (old_count == count || self.finish == Finish::Sum);
+            let was_null = old_count == 0;
+            let is_null = count == 0;
+            changed[at] |= was_null != is_null || !is_null && !is_same;
+        }
+    }
+
+    fn output(&self, old: &[u32], new: &[u32]) -> Result<Vec<ArrayRef>> {
+        let totals = old_then_new(&self.remembered, &self.totals, old, new);
+        let value = |(sum, count): &(T::Native, i64)| match self.finish {
+            _ if *count == 0 => Ok(T::Native::default()),
+            Finish::Sum => Ok(*sum),
+            Finish::Average { scale_up } => sum.divide(*count, scale_up, &self.output),
+        };
+        let values = totals.iter().map(value).collect::<Result<Vec<_>>>()?;
+        let nulls: NullBuffer = totals.iter().map(|(_, count)| *count != 0).collect();
+        let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
+        let column = PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(self.output.clone());
+        Ok(vec![Arc::new(column)])
+    }
+
+    fn settle(&mut self, ids: &[u32]) {
+        self.remembered.clear();
+        for id in ids {
+            let total = &mut self.totals[*id as usize];
+            if total.1 == 0 {
+                // What rounding has left of a float goes with the last value.
+                *total = Default::default();
+            }
+        }
+    }
+
+    fn reset(&mut self, id: u32) {
+        self.totals[id as usize] = Default::default();
+    }
+
+    fn save(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
+        let sums = PrimitiveArray::<T>::from_iter_values(ids.iter().map(|id| self.totals[*id as usize].0));
+        let counts = Int64Array::from_iter_values(ids.iter().map(|id| self.totals[*id as usize].1));
+        Ok(vec![Arc::new(sums.with_data_type(self.input.clone())), Arc::new(counts)])
+    }
+
+    fn load(&mut self, ids: &[u32], columns: &[ArrayRef]) -> Result<usize> {
+        let sums = columns[0].as_primitive::<T>();
+        let counts = columns[1].as_primitive::<Int64Type>();
+        for (row, id) in ids.iter().enumerate() {
+            self.totals[*id as usize] = (sums.value(row), counts.value(row));
+        }
+        Ok(2)
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.totals.capacity() * size_of::<(T::Native, i64)>()
+    }
+}

@@ -1,0 +1,75 @@
+//! One operator per plan node. Each takes the changes of its inputs and gives the change of its output.
+
+mod aggregate;
+mod constant;
+mod filter;
+mod join;
+mod map;
+mod output;
+mod source;
+mod union;
+mod unnest;
+
+pub(crate) use aggregate::{Aggregate, AggregateCall, AggregateSpec, Function, Pick, can_sum};
+pub(crate) use constant::Constant;
+pub(crate) use filter::Filter;
+pub(crate) use join::{Join, JoinSide, JoinSpec, Lone};
+pub(crate) use map::Map;
+pub(crate) use output::Output;
+pub(crate) use source::Source;
+pub(crate) use union::Union;
+pub(crate) use unnest::{Unnest, UnnestColumn};
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use datafusion::physical_expr::PhysicalExpr;
+
+use crate::checkpoint::{PieceReader, PieceWriter};
+use crate::snapshot::SnapshotChunk;
+use crate::{Delta, Result};
+
+/// A node of the graph at work.
+pub(crate) trait Operator: Send {
+    /// How it is kept true, for `explain`.
+    fn class(&self) -> &'static str;
+
+    /// Pushes the changes of all inputs of one epoch through. Called once with no changes at all when the
+    /// operator is new, so that a global aggregate can give its row.
+    fn apply(&mut self, inputs: &[&[Delta]]) -> Result<Vec<Delta>>;
+
+    /// The whole output, where the operator keeps it.
+    fn rows(&self) -> Option<Result<Vec<Delta>>> {
+        None
+    }
+
+    /// The rows as shared chunks, where the operator is a view that keeps them.
+    fn snapshot(&self) -> Option<Vec<SnapshotChunk>> {
+        None
+    }
+
+    /// Rows or groups kept.
+    fn state_rows(&self) -> usize {
+        0
+    }
+
+    /// Bytes kept.
+    fn state_bytes(&self) -> usize {
+        0
+    }
+
+    /// Hands over what changed since the last checkpoint.
+    fn save(&mut self, _pieces: &mut PieceWriter<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Takes the state of a checkpoint into a new operator.
+    fn load(&mut self, _pieces: &PieceReader<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The values of `expressions` for each row of `batch`.
+pub(crate) fn evaluate(expressions: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+    expressions.iter().map(|expression| Ok(expression.evaluate(batch)?.into_array(batch.num_rows())?)).collect()
+}

@@ -1,0 +1,51 @@
+//! From SQL to operators.
+
+mod aggregate;
+mod check;
+mod lower;
+mod optimize;
+mod table;
+
+pub(crate) use lower::{Catalog, lower};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::FutureExt;
+
+use crate::{Error, Result};
+use table::DeclaredTable;
+
+/// Plans the SQL of views against declared tables.
+pub(crate) struct Planner {
+    context: SessionContext,
+}
+
+impl Planner {
+    pub fn new() -> Self {
+        let config = SessionConfig::new()
+            .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+            .with_information_schema(false);
+        let state = SessionStateBuilder::new().with_config(config).with_default_features().build();
+        Self { context: SessionContext::new_with_state(state) }
+    }
+
+    /// Makes `name` known to later queries.
+    pub fn declare(&self, name: &str, schema: SchemaRef) -> Result<()> {
+        self.context.register_table(name, std::sync::Arc::new(DeclaredTable::new(schema)))?;
+        Ok(())
+    }
+
+    /// Parses, checks and optimises a view's query.
+    pub fn plan(&self, view: &str, sql: &str) -> Result<LogicalPlan> {
+        let failed = |source| Error::Plan { view: view.to_owned(), source: Box::new(source) };
+        let state = self.context.state();
+        let planned = state.create_logical_plan(sql).now_or_never();
+        let plan = planned.expect("tables are declared in memory: planning never waits").map_err(failed)?;
+        check::query_only(view, &plan)?;
+        let plan = optimize::optimize(plan, &state).map_err(failed)?;
+        check::same_at_any_time(view, &plan)?;
+        Ok(plan)
+    }
+}

@@ -1,0 +1,13 @@
+//! Columnar state shared by the operators: keys with ids, rows behind keys, ordered values per group.
+
+mod batches;
+mod consolidate;
+mod encoding;
+mod keys;
+mod rows;
+
+pub(crate) use batches::{new_batch, take_rows};
+pub(crate) use consolidate::{concat, consolidate};
+pub(crate) use encoding::{EncodedRows, RowEncoding};
+pub(crate) use keys::{KeyTable, NONE};
+pub(crate) use rows::{EntryId, LazyRows, RowStore, SavedChunk};

@@ -1,0 +1,11 @@
+//! Integration tests of the engine, in one binary.
+
+mod checkpoint;
+mod errors;
+mod explain;
+mod fixture;
+mod journal;
+mod oracle;
+mod queries;
+mod snapshot;
+mod world;

@@ -1,0 +1,106 @@
+//! The engine against batch SQL: after every epoch each view's changes so far and its snapshot equal what
+//! DataFusion answers over the tables' rows, as multisets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::datasource::MemTable;
+use millrace_engine::{Engine, EngineConfig, MemoryStore, ViewDefinition};
+
+use crate::fixture::{Rows, add_changes, all_views, batch_rows, batch_session, engine, epoch, rows_of};
+use crate::world::{World, relations};
+
+struct Oracle {
+    seed: u64,
+    world: World,
+    engine: Engine,
+    views: Vec<ViewDefinition>,
+    /// What the changes so far add up to.
+    sums: BTreeMap<String, Rows>,
+    number: u64,
+}
+
+impl Oracle {
+    fn new(seed: u64) -> Self {
+        let views = all_views();
+        let engine = engine(relations(), views.clone());
+        Self { seed, world: World::new(seed), engine, views, sums: BTreeMap::new(), number: 0 }
+    }
+
+    async fn step(&mut self, rows_max: usize) {
+        self.number += 1;
+        let inputs = self.world.churn(rows_max);
+        let changes = self.engine.step(epoch(self.number, inputs)).unwrap();
+        assert_eq!(changes.stopped, [], "seed {} epoch {}", self.seed, self.number);
+        add_changes(&mut self.sums, &changes);
+        self.compare().await;
+    }
+
+    async fn compare(&self) {
+        let context = batch_session(&self.world.tables).await;
+        for view in &self.views {
+            let batches = batch_rows(&context, &view.sql).await;
+            let expected = rows_of(&batches);
+            let place = format!("seed {} epoch {} view {}: {}", self.seed, self.number, view.name, view.sql);
+            let summed = self.sums.get(&view.name).cloned().unwrap_or_default();
+            assert_eq!(summed, expected, "changes, {place}");
+            let snapshot = self.engine.snapshot(&view.name).unwrap_or_else(|error| panic!("{error}, {place}"));
+            assert_eq!(rows_of(&snapshot.batches().unwrap()), expected, "snapshot, {place}");
+            let schema = batches.first().map_or_else(|| snapshot.schema(), |batch| batch.schema());
+            let memory = MemTable::try_new(schema, vec![batches]).unwrap();
+            context.register_table(view.name.as_str(), Arc::new(memory)).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn views_equal_batch_sql_after_every_epoch() {
+    for seed in 0..6 {
+        let mut oracle = Oracle::new(seed);
+        for _ in 0..12 {
+            oracle.step(14).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn views_equal_batch_sql_through_large_epochs() {
+    let mut oracle = Oracle::new(100);
+    for _ in 0..4 {
+        oracle.step(160).await;
+    }
+}
+
+#[tokio::test]
+async fn many_small_epochs_merge_and_rewrite_state() {
+    let mut oracle = Oracle::new(200);
+    for _ in 0..120 {
+        oracle.number += 1;
+        let inputs = oracle.world.churn(4);
+        let changes = oracle.engine.step(epoch(oracle.number, inputs)).unwrap();
+        add_changes(&mut oracle.sums, &changes);
+    }
+    oracle.compare().await;
+}
+
+#[tokio::test]
+async fn a_restored_engine_goes_on_exactly() {
+    for seed in 300..304 {
+        let mut oracle = Oracle::new(seed);
+        let mut store = MemoryStore::new();
+        for _ in 0..12 {
+            oracle.step(14).await;
+            if oracle.world.draw(2) == 0 {
+                oracle.engine.checkpoint(&mut store).unwrap();
+            }
+            if oracle.world.draw(3) == 0 {
+                oracle.engine.checkpoint(&mut store).unwrap();
+                let (restored, cut) =
+                    Engine::restore(EngineConfig::default(), relations(), oracle.views.clone(), &store).unwrap();
+                assert_eq!(cut.get("events-0"), Some(oracle.number * 10));
+                oracle.engine = restored;
+                oracle.compare().await;
+            }
+        }
+    }
+}
