@@ -13,7 +13,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use chrono::DateTime;
 use millrace_engine::{
-    Cut, Delta, Engine, EngineConfig, Epoch, MemoryStore, OperatorReport, Relation, RelationKind, ViewDefinition,
+    Cut, Delta, Engine, EngineConfig, Epoch, MemoryStore, OperatorReport, Relation, RelationKind,
+    ViewDefinition,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -24,31 +25,141 @@ const PRODUCTS: usize = 10_000;
 const ACCOUNTS: [&str; 6] = ["1000", "1200", "2200", "4000", "5000", "1300"];
 
 const VIEWS: &[(&str, &str, bool, &str)] = &[
-    ("stg_sales_lines", "", false, "select sale_id, shop_id, sold_at, line['product_id'] as product_id, line['quantity'] as quantity, line['amount'] as amount, line['cost'] as cost, line['tax'] as tax from (select sale_id, shop_id, sold_at, unnest(lines) as line from sales)"),
-    ("stg_tenders", "", false, "select sale_id, shop_id, sold_at, method, total as amount from sales"),
-    ("stg_stock_movements", "", false, "select movement_id, shop_id, moved_at, line['product_id'] as product_id, line['quantity'] as quantity, line['value'] as value from (select movement_id, shop_id, moved_at, unnest(lines) as line from movements)"),
-    ("stg_journal_lines", "", false, "select entry_id, shop_id, booked_at, line['account'] as account, line['debit'] as debit, line['credit'] as credit from (select entry_id, shop_id, booked_at, unnest(lines) as line from entries)"),
+    (
+        "stg_sales_lines",
+        "",
+        false,
+        "select sale_id, shop_id, sold_at, line['product_id'] as product_id, line['quantity'] as quantity, line['amount'] as amount, line['cost'] as cost, line['tax'] as tax from (select sale_id, shop_id, sold_at, unnest(lines) as line from sales)",
+    ),
+    (
+        "stg_tenders",
+        "",
+        false,
+        "select sale_id, shop_id, sold_at, method, total as amount from sales",
+    ),
+    (
+        "stg_stock_movements",
+        "",
+        false,
+        "select movement_id, shop_id, moved_at, line['product_id'] as product_id, line['quantity'] as quantity, line['value'] as value from (select movement_id, shop_id, moved_at, unnest(lines) as line from movements)",
+    ),
+    (
+        "stg_journal_lines",
+        "",
+        false,
+        "select entry_id, shop_id, booked_at, line['account'] as account, line['debit'] as debit, line['credit'] as credit from (select entry_id, shop_id, booked_at, unnest(lines) as line from entries)",
+    ),
     ("dim_product", "product_id", true, "select product_id, name, category from products"),
     ("dim_shop", "shop_id", true, "select shop_id, name, region from shops"),
-    ("fct_sales_lines", "", false, "select l.*, p.category from stg_sales_lines l left join dim_product p on p.product_id = l.product_id"),
-    ("fct_stock_movements", "", false, "select movement_id, shop_id, cast(moved_at as date) as moved_date, product_id, quantity, value from stg_stock_movements"),
-    ("fct_journal_lines", "", false, "select entry_id, cast(booked_at as date) as booked_date, account, debit, credit from stg_journal_lines"),
-    ("live_revenue_by_hour", "shop_id,sold_hour", true, "select shop_id, date_trunc('hour', sold_at) as sold_hour, sum(total) as revenue, count(*) as invoices from sales group by 1, 2"),
-    ("live_revenue_by_day", "shop_id,sold_date", true, "select shop_id, cast(sold_at as date) as sold_date, sum(total) as revenue, count(*) as invoices, avg(total) as basket from sales group by 1, 2"),
+    (
+        "fct_sales_lines",
+        "",
+        false,
+        "select l.*, p.category from stg_sales_lines l left join dim_product p on p.product_id = l.product_id",
+    ),
+    (
+        "fct_stock_movements",
+        "",
+        false,
+        "select movement_id, shop_id, cast(moved_at as date) as moved_date, product_id, quantity, value from stg_stock_movements",
+    ),
+    (
+        "fct_journal_lines",
+        "",
+        false,
+        "select entry_id, cast(booked_at as date) as booked_date, account, debit, credit from stg_journal_lines",
+    ),
+    (
+        "live_revenue_by_hour",
+        "shop_id,sold_hour",
+        true,
+        "select shop_id, date_trunc('hour', sold_at) as sold_hour, sum(total) as revenue, count(*) as invoices from sales group by 1, 2",
+    ),
+    (
+        "live_revenue_by_day",
+        "shop_id,sold_date",
+        true,
+        "select shop_id, cast(sold_at as date) as sold_date, sum(total) as revenue, count(*) as invoices, avg(total) as basket from sales group by 1, 2",
+    ),
     ("live_revenue", "", true, "select sum(total) as revenue, count(*) as invoices from sales"),
-    ("live_margin_by_hour", "shop_id,sold_hour", true, "select shop_id, date_trunc('hour', sold_at) as sold_hour, sum(amount) as revenue, sum(cost) as cost, sum(amount - cost) as margin from stg_sales_lines group by 1, 2"),
-    ("live_category_sales", "category,sold_date", true, "select category, cast(sold_at as date) as sold_date, sum(amount) as revenue, sum(quantity) as quantity, count(*) as lines from fct_sales_lines group by 1, 2"),
-    ("live_category_margin", "category", true, "select category, sum(amount - cost) as margin from fct_sales_lines group by 1"),
-    ("live_product_sales", "product_id", true, "select product_id, sum(amount) as revenue, sum(quantity) as quantity from stg_sales_lines group by 1"),
-    ("live_product_shop_sales", "product_id,shop_id", true, "select product_id, shop_id, sum(amount) as revenue, sum(quantity) as quantity from stg_sales_lines group by 1, 2"),
-    ("live_tax", "shop_id,sold_date", true, "select shop_id, cast(sold_at as date) as sold_date, sum(tax) as tax from stg_sales_lines group by 1, 2"),
-    ("live_payment_mix", "shop_id,method", true, "select shop_id, method, sum(amount) as amount, count(*) as tenders from stg_tenders group by 1, 2"),
-    ("live_stock", "product_id,shop_id", true, "select product_id, shop_id, sum(quantity) as on_hand, sum(value) as value, max(moved_at) as last_moved_at from stg_stock_movements group by 1, 2"),
-    ("live_low_stock", "product_id,shop_id", true, "select product_id, shop_id, on_hand from live_stock where on_hand < -40"),
-    ("live_stock_value", "shop_id", true, "select shop_id, sum(value) as value from stg_stock_movements group by 1"),
-    ("live_trial_balance", "account", true, "select account, sum(debit) as debit, sum(credit) as credit from stg_journal_lines group by 1"),
-    ("live_account_days", "account,booked_date", true, "select account, booked_date, sum(debit) as debit, sum(credit) as credit from fct_journal_lines group by 1, 2"),
-    ("live_region_revenue", "region", true, "select s.region, sum(r.revenue) as revenue from live_revenue_by_day r join dim_shop s on s.shop_id = r.shop_id group by 1"),
+    (
+        "live_margin_by_hour",
+        "shop_id,sold_hour",
+        true,
+        "select shop_id, date_trunc('hour', sold_at) as sold_hour, sum(amount) as revenue, sum(cost) as cost, sum(amount - cost) as margin from stg_sales_lines group by 1, 2",
+    ),
+    (
+        "live_category_sales",
+        "category,sold_date",
+        true,
+        "select category, cast(sold_at as date) as sold_date, sum(amount) as revenue, sum(quantity) as quantity, count(*) as lines from fct_sales_lines group by 1, 2",
+    ),
+    (
+        "live_category_margin",
+        "category",
+        true,
+        "select category, sum(amount - cost) as margin from fct_sales_lines group by 1",
+    ),
+    (
+        "live_product_sales",
+        "product_id",
+        true,
+        "select product_id, sum(amount) as revenue, sum(quantity) as quantity from stg_sales_lines group by 1",
+    ),
+    (
+        "live_product_shop_sales",
+        "product_id,shop_id",
+        true,
+        "select product_id, shop_id, sum(amount) as revenue, sum(quantity) as quantity from stg_sales_lines group by 1, 2",
+    ),
+    (
+        "live_tax",
+        "shop_id,sold_date",
+        true,
+        "select shop_id, cast(sold_at as date) as sold_date, sum(tax) as tax from stg_sales_lines group by 1, 2",
+    ),
+    (
+        "live_payment_mix",
+        "shop_id,method",
+        true,
+        "select shop_id, method, sum(amount) as amount, count(*) as tenders from stg_tenders group by 1, 2",
+    ),
+    (
+        "live_stock",
+        "product_id,shop_id",
+        true,
+        "select product_id, shop_id, sum(quantity) as on_hand, sum(value) as value, max(moved_at) as last_moved_at from stg_stock_movements group by 1, 2",
+    ),
+    (
+        "live_low_stock",
+        "product_id,shop_id",
+        true,
+        "select product_id, shop_id, on_hand from live_stock where on_hand < -40",
+    ),
+    (
+        "live_stock_value",
+        "shop_id",
+        true,
+        "select shop_id, sum(value) as value from stg_stock_movements group by 1",
+    ),
+    (
+        "live_trial_balance",
+        "account",
+        true,
+        "select account, sum(debit) as debit, sum(credit) as credit from stg_journal_lines group by 1",
+    ),
+    (
+        "live_account_days",
+        "account,booked_date",
+        true,
+        "select account, booked_date, sum(debit) as debit, sum(credit) as credit from fct_journal_lines group by 1, 2",
+    ),
+    (
+        "live_region_revenue",
+        "region",
+        true,
+        "select s.region, sum(r.revenue) as revenue from live_revenue_by_day r join dim_shop s on s.shop_id = r.shop_id group by 1",
+    ),
 ];
 
 fn list(fields: Vec<Field>) -> DataType {
@@ -68,7 +179,13 @@ fn time(name: &str) -> Field {
 }
 
 fn relations() -> Vec<Relation> {
-    let sale_line = vec![text("product_id"), decimal("quantity", 3), decimal("amount", 2), decimal("cost", 4), decimal("tax", 2)];
+    let sale_line = vec![
+        text("product_id"),
+        decimal("quantity", 3),
+        decimal("amount", 2),
+        decimal("cost", 4),
+        decimal("tax", 2),
+    ];
     let move_line = vec![text("product_id"), decimal("quantity", 3), decimal("value", 4)];
     let entry_line = vec![text("account"), decimal("debit", 2), decimal("credit", 2)];
     let lines = |fields| Field::new("lines", list(fields), true);
@@ -83,9 +200,25 @@ fn relations() -> Vec<Relation> {
         kind: RelationKind::Upsert { key: vec![key.to_owned()] },
     };
     vec![
-        append("sales", vec![text("sale_id"), text("shop_id"), time("sold_at"), text("method"), decimal("total", 2), lines(sale_line)]),
-        append("movements", vec![text("movement_id"), text("shop_id"), time("moved_at"), lines(move_line)]),
-        append("entries", vec![text("entry_id"), text("shop_id"), time("booked_at"), lines(entry_line)]),
+        append(
+            "sales",
+            vec![
+                text("sale_id"),
+                text("shop_id"),
+                time("sold_at"),
+                text("method"),
+                decimal("total", 2),
+                lines(sale_line),
+            ],
+        ),
+        append(
+            "movements",
+            vec![text("movement_id"), text("shop_id"), time("moved_at"), lines(move_line)],
+        ),
+        append(
+            "entries",
+            vec![text("entry_id"), text("shop_id"), time("booked_at"), lines(entry_line)],
+        ),
         keyed("products", "product_id", vec![text("product_id"), text("name"), text("category")]),
         keyed("shops", "shop_id", vec![text("shop_id"), text("name"), text("region")]),
     ]
@@ -96,7 +229,8 @@ fn id(kind: u32, number: usize) -> String {
 }
 
 fn batch(schema: &SchemaRef, rows: &[Value]) -> anyhow::Result<RecordBatch> {
-    let reader = arrow::json::ReaderBuilder::new(Arc::clone(schema)).with_batch_size(rows.len().max(1));
+    let reader =
+        arrow::json::ReaderBuilder::new(Arc::clone(schema)).with_batch_size(rows.len().max(1));
     let mut decoder = reader.build_decoder()?;
     decoder.serialize(rows)?;
     Ok(decoder.flush()?.unwrap_or_else(|| RecordBatch::new_empty(Arc::clone(schema))))
@@ -126,7 +260,8 @@ impl Shops {
         for _ in 0..count {
             self.sales += 1;
             let seconds = 1_700_000_000 + (self.sales as i64) * 2;
-            let at = DateTime::from_timestamp(seconds, 0).map(|time| time.format("%Y-%m-%dT%H:%M:%S").to_string());
+            let at = DateTime::from_timestamp(seconds, 0)
+                .map(|time| time.format("%Y-%m-%dT%H:%M:%S").to_string());
             let shop = id(2, self.random.random_range(0..SHOPS));
             let mut total = 0;
             let mut sold = Vec::new();
@@ -176,13 +311,22 @@ fn step(engine: &mut Engine, inputs: Vec<(String, Delta)>) -> anyhow::Result<usi
     Ok(changes.changes.iter().map(|(_, delta)| delta.num_rows()).sum())
 }
 
-fn run(engine: &mut Engine, shops: &mut Shops, name: &str, epochs: usize, sales: usize) -> anyhow::Result<Value> {
-    let schemas: Vec<SchemaRef> = relations().into_iter().take(3).map(|relation| relation.schema).collect();
+fn run(
+    engine: &mut Engine,
+    shops: &mut Shops,
+    name: &str,
+    epochs: usize,
+    sales: usize,
+) -> anyhow::Result<Value> {
+    let schemas: Vec<SchemaRef> =
+        relations().into_iter().take(3).map(|relation| relation.schema).collect();
     let mut prepared = Vec::new();
     for _ in 0..epochs {
         let rows = shops.sell(sales);
         let inputs = ["sales", "movements", "entries"].into_iter().zip(&schemas).zip(&rows);
-        let inputs = inputs.map(|((name, schema), rows)| Ok((name.to_owned(), Delta::inserts(batch(schema, rows)?))));
+        let inputs = inputs.map(|((name, schema), rows)| {
+            Ok((name.to_owned(), Delta::inserts(batch(schema, rows)?)))
+        });
         prepared.push(inputs.collect::<anyhow::Result<Vec<_>>>()?);
     }
     let mut worst = Duration::ZERO;
@@ -217,13 +361,19 @@ fn collect(report: OperatorReport, operators: &mut Vec<OperatorReport>) {
 #[expect(clippy::print_stdout, reason = "an example that reports on standard output")]
 fn main() -> anyhow::Result<()> {
     let explains = std::env::args().any(|argument| argument == "--explain");
-    let mut engine = Engine::new(EngineConfig { stopwatch: Some(operator_watch), ..EngineConfig::default() })?;
+    let mut engine =
+        Engine::new(EngineConfig { stopwatch: Some(operator_watch), ..EngineConfig::default() })?;
     for relation in relations() {
         engine.create_relation(relation)?;
     }
     for (name, key, materialize, sql) in VIEWS {
         let key = key.split(',').filter(|column| !column.is_empty()).map(str::to_owned).collect();
-        engine.create_view(ViewDefinition { name: (*name).to_owned(), sql: (*sql).to_owned(), key, materialize: *materialize })?;
+        engine.create_view(ViewDefinition {
+            name: (*name).to_owned(),
+            sql: (*sql).to_owned(),
+            key,
+            materialize: *materialize,
+        })?;
     }
     let mut shops = Shops { random: ChaCha8Rng::seed_from_u64(7), sales: 0 };
     let (products, names) = shops.masters();
@@ -244,7 +394,10 @@ fn main() -> anyhow::Result<()> {
     run(&mut engine, &mut shops, "between checkpoints", 20, 10)?;
     let begin = watch();
     engine.checkpoint(&mut store)?;
-    println!("{}", json!({"checkpoint_ms": whole.as_secs_f64() * 1e3, "next_checkpoint_ms": (watch() - begin).as_secs_f64() * 1e3}));
+    println!(
+        "{}",
+        json!({"checkpoint_ms": whole.as_secs_f64() * 1e3, "next_checkpoint_ms": (watch() - begin).as_secs_f64() * 1e3})
+    );
 
     let mut operators = Vec::new();
     let mut state = 0;

@@ -62,6 +62,8 @@ impl Delta {
 
     /// Whether there is one weight per row and none is null.
     pub(crate) fn has_sound_weights(&self) -> bool {
-        self.weights.as_ref().is_none_or(|weights| weights.null_count() == 0 && weights.len() == self.num_rows())
+        self.weights
+            .as_ref()
+            .is_none_or(|weights| weights.null_count() == 0 && weights.len() == self.num_rows())
     }
 }

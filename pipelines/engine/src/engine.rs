@@ -12,8 +12,8 @@ use crate::operator::{Output, Source};
 use crate::plan::{self, Catalog, Planner};
 use crate::state::{concat, consolidate, new_batch};
 use crate::{
-    CheckpointId, CheckpointStore, Cut, Delta, Epoch, EpochChanges, Error, Explain, OperatorReport, Relation,
-    RelationKind, Result, Snapshot, StoppedView, ViewDefinition,
+    CheckpointId, CheckpointStore, Cut, Delta, Epoch, EpochChanges, Error, Explain, OperatorReport,
+    Relation, RelationKind, Result, Snapshot, StoppedView, ViewDefinition,
 };
 
 /// Settings of an engine.
@@ -61,7 +61,10 @@ impl std::fmt::Debug for Engine {
         formatter
             .debug_struct("Engine")
             .field("epoch", &self.epoch)
-            .field("views", &self.views.iter().map(|view| &view.definition.name).collect::<Vec<_>>())
+            .field(
+                "views",
+                &self.views.iter().map(|view| &view.definition.name).collect::<Vec<_>>(),
+            )
             .finish_non_exhaustive()
     }
 }
@@ -112,7 +115,9 @@ impl Engine {
             schema: Arc::clone(&schema),
             is_append_only: kind == RelationKind::Append,
             is_consolidated: kind != RelationKind::Changes,
-            build: Box::new(move || Ok(Box::new(Source::new(Arc::clone(&source_schema), &source_kind)?) as _)),
+            build: Box::new(move || {
+                Ok(Box::new(Source::new(Arc::clone(&source_schema), &source_kind)?) as _)
+            }),
         })?;
         self.planner.declare(&name, schema)?;
         self.catalog.insert(name.clone(), node);
@@ -129,7 +134,8 @@ impl Engine {
     pub fn create_view(&mut self, definition: ViewDefinition) -> Result<()> {
         self.require_free(&definition.name)?;
         let first_new = self.graph.nodes.len();
-        let (node, schema) = self.lower_view(&definition).inspect_err(|_| self.graph.truncate(first_new))?;
+        let (node, schema) =
+            self.lower_view(&definition).inspect_err(|_| self.graph.truncate(first_new))?;
         if self.epoch > 0
             && let Some(relation) = self.graph.missing_history(node, false)
         {
@@ -151,7 +157,8 @@ impl Engine {
         let key = column_places(name, &schema, &definition.key)?;
         let is_consolidated = self.graph.nodes[input].spec.is_consolidated;
         let is_append_only = self.graph.nodes[input].spec.is_append_only;
-        let (view, output_schema, materialize) = (name.clone(), Arc::clone(&schema), definition.materialize);
+        let (view, output_schema, materialize) =
+            (name.clone(), Arc::clone(&schema), definition.materialize);
         let node = self.graph.add(NodeSpec {
             description: format!("View: {name}"),
             definition: format!("view {name} {:?} {materialize} {schema:?}", definition.key),
@@ -161,7 +168,8 @@ impl Engine {
             is_consolidated: true,
             build: Box::new(move || {
                 let schema = Arc::clone(&output_schema);
-                Ok(Box::new(Output::new(view.clone(), schema, &key, materialize, is_consolidated)?) as _)
+                Ok(Box::new(Output::new(view.clone(), schema, &key, materialize, is_consolidated)?)
+                    as _)
             }),
         })?;
         Ok((node, schema))
@@ -197,7 +205,10 @@ impl Engine {
             if let Some(reason) = &self.graph.nodes[view.node].failure {
                 if !view.is_stopped {
                     view.is_stopped = true;
-                    stopped.push(StoppedView { view: view.definition.name.clone(), reason: reason.clone() });
+                    stopped.push(StoppedView {
+                        view: view.definition.name.clone(),
+                        reason: reason.clone(),
+                    });
                 }
                 continue;
             }
@@ -206,9 +217,12 @@ impl Engine {
                 first.append(&mut change);
                 change = vec![consolidate(concat(&view.schema, first)?)?];
             }
-            changes.extend(change.into_iter().filter(|delta| !delta.is_empty()).map(|delta| {
-                (view.definition.name.clone(), delta)
-            }));
+            changes.extend(
+                change
+                    .into_iter()
+                    .filter(|delta| !delta.is_empty())
+                    .map(|delta| (view.definition.name.clone(), delta)),
+            );
         }
         Ok(EpochChanges { epoch: epoch.number, changes, stopped })
     }
@@ -271,7 +285,8 @@ impl Engine {
     /// The operators of a view with their state and work.
     pub fn explain(&self, view: &str) -> Result<Explain> {
         let view = self.view(view)?;
-        let users: Vec<HashSet<NodeId>> = self.views.iter().map(|view| self.upstream(view.node)).collect();
+        let users: Vec<HashSet<NodeId>> =
+            self.views.iter().map(|view| self.upstream(view.node)).collect();
         let node = &self.graph.nodes[view.node];
         Ok(Explain {
             view: view.definition.name.clone(),
@@ -329,9 +344,11 @@ impl Engine {
     pub fn checkpoint(&mut self, store: &mut dyn CheckpointStore) -> Result<CheckpointId> {
         if self.checkpoints.last().is_none_or(|newest| newest.epoch != self.epoch) {
             let previous = self.checkpoints.last();
-            let manifest = checkpoint::save(&mut self.graph, self.epoch, &self.cut, previous, store)?;
+            let manifest =
+                checkpoint::save(&mut self.graph, self.epoch, &self.cut, previous, store)?;
             self.checkpoints.push(manifest);
-            let surplus = self.checkpoints.len().saturating_sub(self.config.checkpoints_kept.max(1));
+            let surplus =
+                self.checkpoints.len().saturating_sub(self.config.checkpoints_kept.max(1));
             self.checkpoints.drain(..surplus);
             checkpoint::remove_older(&self.checkpoints, store)?;
         }
@@ -373,12 +390,18 @@ impl Engine {
             }
         }
         match last_problem {
-            Some(last) => Err(Error::NoUsableCheckpoint { count: epochs.len(), last: Box::new(last) }),
+            Some(last) => {
+                Err(Error::NoUsableCheckpoint { count: epochs.len(), last: Box::new(last) })
+            }
             None => Ok((Self::declare(config, &relations, &views)?, Cut::new())),
         }
     }
 
-    fn declare(config: EngineConfig, relations: &[Relation], views: &[ViewDefinition]) -> Result<Self> {
+    fn declare(
+        config: EngineConfig,
+        relations: &[Relation],
+        views: &[ViewDefinition],
+    ) -> Result<Self> {
         let mut engine = Self::new(config)?;
         relations.iter().cloned().try_for_each(|relation| engine.create_relation(relation))?;
         views.iter().cloned().try_for_each(|view| engine.create_view(view))?;
@@ -386,7 +409,12 @@ impl Engine {
     }
 
     /// Takes up where the checkpoint left off.
-    fn resume(&mut self, manifest: Manifest, epochs: &[u64], store: &dyn CheckpointStore) -> Result<()> {
+    fn resume(
+        &mut self,
+        manifest: Manifest,
+        epochs: &[u64],
+        store: &dyn CheckpointStore,
+    ) -> Result<()> {
         self.epoch = manifest.epoch;
         self.cut = Arc::new(manifest.cut.clone());
         for view in &mut self.views {
@@ -409,8 +437,10 @@ impl Engine {
 fn column_places(name: &str, schema: &Schema, columns: &[String]) -> Result<Vec<usize>> {
     let place = |column: &String| {
         schema.index_of(column).map_err(|_| {
-            let known: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-            let problem = format!("key column {column} is not among its columns: {}", known.join(", "));
+            let known: Vec<&str> =
+                schema.fields().iter().map(|field| field.name().as_str()).collect();
+            let problem =
+                format!("key column {column} is not among its columns: {}", known.join(", "));
             Error::Definition { name: name.to_owned(), problem }
         })
     };
@@ -422,12 +452,14 @@ fn view_schema(view: &str, schema: &Schema) -> Result<SchemaRef> {
     let mut names = HashSet::new();
     for field in schema.fields() {
         if !names.insert(field.name()) {
-            let problem = format!("two columns are called {}: give one another name with `as`", field.name());
+            let problem =
+                format!("two columns are called {}: give one another name with `as`", field.name());
             return Err(Error::Definition { name: view.to_owned(), problem });
         }
     }
-    let fields = schema.fields().iter().map(|field| {
-        Field::new(field.name(), field.data_type().clone(), field.is_nullable())
-    });
+    let fields = schema
+        .fields()
+        .iter()
+        .map(|field| Field::new(field.name(), field.data_type().clone(), field.is_nullable()));
     Ok(Arc::new(Schema::new(fields.collect::<Vec<_>>())))
 }

@@ -105,7 +105,9 @@ pub enum Error {
         row: String,
     },
     /// Two rows share a key that should be unique.
-    #[error("two rows share the key ({key}): {row}; add columns to the view's key or aggregate by it")]
+    #[error(
+        "two rows share the key ({key}): {row}; add columns to the view's key or aggregate by it"
+    )]
     DuplicateKey {
         /// Names of the key columns.
         key: String,
@@ -135,7 +137,9 @@ pub enum Error {
         problem: String,
     },
     /// No checkpoint can be read.
-    #[error("none of the {count} checkpoints can be read; replay from the start. Last problem: {last}")]
+    #[error(
+        "none of the {count} checkpoints can be read; replay from the start. Last problem: {last}"
+    )]
     NoUsableCheckpoint {
         /// How many were tried.
         count: usize,

@@ -65,8 +65,19 @@ impl fmt::Display for OperatorReport {
     }
 }
 
-fn write_tree(report: &OperatorReport, depth: usize, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(formatter, "{:indent$}{} [{}]", "", report.description, report.class, indent = depth * 2)?;
+fn write_tree(
+    report: &OperatorReport,
+    depth: usize,
+    formatter: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    write!(
+        formatter,
+        "{:indent$}{} [{}]",
+        "",
+        report.description,
+        report.class,
+        indent = depth * 2
+    )?;
     write!(formatter, " in={} out={}", report.rows_in, report.rows_out)?;
     if report.state_rows > 0 || report.state_bytes > 0 {
         write!(formatter, " state={} rows, {} bytes", report.state_rows, report.state_bytes)?;
@@ -87,7 +98,11 @@ fn write_tree(report: &OperatorReport, depth: usize, formatter: &mut fmt::Format
 impl fmt::Display for Explain {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {} bytes of state", self.view, self.state_bytes())?;
-        write!(formatter, ", of which snapshot={} rows, {} bytes", self.snapshot_rows, self.snapshot_bytes)?;
+        write!(
+            formatter,
+            ", of which snapshot={} rows, {} bytes",
+            self.snapshot_rows, self.snapshot_bytes
+        )?;
         if let Some(failure) = &self.failure {
             write!(formatter, " STOPPED: {failure}")?;
         }

@@ -58,15 +58,20 @@ pub(crate) struct Graph {
 
 impl fmt::Debug for Graph {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.nodes.iter().map(|node| &node.spec.description)).finish()
+        formatter
+            .debug_list()
+            .entries(self.nodes.iter().map(|node| &node.spec.description))
+            .finish()
     }
 }
 
 impl Graph {
     /// Adds a node, or gives the one that computes the same already.
     pub fn add(&mut self, spec: NodeSpec) -> Result<NodeId> {
-        let inputs: Vec<&str> = spec.inputs.iter().map(|input| self.nodes[*input].fingerprint.as_str()).collect();
-        let types: Vec<_> = spec.schema.fields().iter().map(|field| field.data_type().to_string()).collect();
+        let inputs: Vec<&str> =
+            spec.inputs.iter().map(|input| self.nodes[*input].fingerprint.as_str()).collect();
+        let types: Vec<_> =
+            spec.schema.fields().iter().map(|field| field.data_type().to_string()).collect();
         let text = format!("{}\u{0}{}\u{0}{}", spec.definition, inputs.join(","), types.join(","));
         let fingerprint = format!("{:032x}", fnv1a(text.as_bytes()));
         if let Some(node) = self.by_fingerprint.get(&fingerprint) {
@@ -114,12 +119,20 @@ impl Graph {
     fn contents(&self, id: NodeId) -> Result<Vec<Delta>> {
         let node = &self.nodes[id];
         if let Some(failure) = &node.failure {
-            return Err(Error::Stopped { view: node.spec.description.clone(), reason: failure.clone() });
+            return Err(Error::Stopped {
+                view: node.spec.description.clone(),
+                reason: failure.clone(),
+            });
         }
         if let Some(rows) = node.operator.rows() {
             return rows;
         }
-        let inputs = node.spec.inputs.iter().map(|input| self.contents(*input)).collect::<Result<Vec<_>>>()?;
+        let inputs = node
+            .spec
+            .inputs
+            .iter()
+            .map(|input| self.contents(*input))
+            .collect::<Result<Vec<_>>>()?;
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
@@ -147,7 +160,11 @@ impl Graph {
         filled
     }
 
-    fn fill_node(&mut self, id: NodeId, filled: &HashMap<NodeId, Vec<Delta>>) -> Result<Vec<Delta>> {
+    fn fill_node(
+        &mut self,
+        id: NodeId,
+        filled: &HashMap<NodeId, Vec<Delta>>,
+    ) -> Result<Vec<Delta>> {
         if let Some(rows) = self.nodes[id].operator.rows()
             && self.nodes[id].spec.inputs.is_empty()
         {
@@ -185,7 +202,8 @@ impl Graph {
                 outputs.push(Vec::new());
                 continue;
             }
-            let rows_in: usize = reads.iter().flat_map(|deltas| deltas.iter()).map(Delta::num_rows).sum();
+            let rows_in: usize =
+                reads.iter().flat_map(|deltas| deltas.iter()).map(Delta::num_rows).sum();
             let started = stopwatch.map(|now| now());
             let output = node.operator.apply(&reads);
             if let (Some(now), Some(started)) = (stopwatch, started) {
@@ -195,7 +213,8 @@ impl Graph {
             node.rows_in += rows_in as u64;
             match output {
                 Ok(output) => {
-                    node.rows_out += output.iter().map(|delta| delta.num_rows() as u64).sum::<u64>();
+                    node.rows_out +=
+                        output.iter().map(|delta| delta.num_rows() as u64).sum::<u64>();
                     outputs.push(output);
                 }
                 Err(error) => {
@@ -222,6 +241,8 @@ impl Graph {
 
 /// FNV-1a with 128 bits: the same on every machine and in every version.
 fn fnv1a(bytes: &[u8]) -> u128 {
-    let step = |hash: u128, byte: &u8| (hash ^ u128::from(*byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b);
+    let step = |hash: u128, byte: &u8| {
+        (hash ^ u128::from(*byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b)
+    };
     bytes.iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, step)
 }

@@ -62,9 +62,15 @@ impl Journal {
 
     /// Starts a new file after the checkpoint of `epoch` and removes files that only hold epochs up to
     /// `oldest`, the epoch of the oldest checkpoint still kept.
-    pub fn checkpointed(&mut self, store: &mut dyn CheckpointStore, epoch: u64, oldest: u64) -> Result<()> {
+    pub fn checkpointed(
+        &mut self,
+        store: &mut dyn CheckpointStore,
+        epoch: u64,
+        oldest: u64,
+    ) -> Result<()> {
         self.current = file_name(epoch + 1);
-        let mut names: Vec<String> = store.list()?.into_iter().filter(|name| name.starts_with(PREFIX)).collect();
+        let mut names: Vec<String> =
+            store.list()?.into_iter().filter(|name| name.starts_with(PREFIX)).collect();
         names.push(self.current.clone());
         names.sort();
         names.dedup();
@@ -93,8 +99,10 @@ fn parse(name: &str, bytes: &[u8]) -> Result<(Vec<JournalEntry>, usize)> {
             let problem = format!("checksum of the entry at byte {at} does not fit");
             return Err(Error::Damaged { name: name.to_owned(), problem });
         }
-        let entry = serde_json::from_slice(body)
-            .map_err(|error| Error::Damaged { name: name.to_owned(), problem: error.to_string() })?;
+        let entry = serde_json::from_slice(body).map_err(|error| Error::Damaged {
+            name: name.to_owned(),
+            problem: error.to_string(),
+        })?;
         entries.push(entry);
         at += 8 + length;
     }

@@ -38,7 +38,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(crate) fn new(view: String, schema: SchemaRef, chunks: Vec<SnapshotChunk>, epoch: u64, cut: Arc<Cut>) -> Self {
+    pub(crate) fn new(
+        view: String,
+        schema: SchemaRef,
+        chunks: Vec<SnapshotChunk>,
+        epoch: u64,
+        cut: Arc<Cut>,
+    ) -> Self {
         Self { view, schema, chunks, epoch, cut }
     }
 
@@ -110,8 +116,14 @@ impl TableProvider for Snapshot {
         _filters: &[Expr],
         _limit: Option<usize>,
     ) -> DataFusionResult<Arc<dyn ExecutionPlan>> {
-        let batches = self.batches().map_err(|error| datafusion::error::DataFusionError::External(Box::new(error)))?;
-        let exec = MemorySourceConfig::try_new_exec(&[batches], Arc::clone(&self.schema), projection.cloned())?;
+        let batches = self
+            .batches()
+            .map_err(|error| datafusion::error::DataFusionError::External(Box::new(error)))?;
+        let exec = MemorySourceConfig::try_new_exec(
+            &[batches],
+            Arc::clone(&self.schema),
+            projection.cloned(),
+        )?;
         Ok(exec)
     }
 }

@@ -46,7 +46,12 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    pub fn new(epoch: u64, cut: Cut, nodes: Vec<NodeState>, segment_bytes: BTreeMap<String, u64>) -> Self {
+    pub fn new(
+        epoch: u64,
+        cut: Cut,
+        nodes: Vec<NodeState>,
+        segment_bytes: BTreeMap<String, u64>,
+    ) -> Self {
         Self { format: FORMAT, epoch, cut, nodes, segment_bytes }
     }
 
@@ -74,13 +79,15 @@ impl Manifest {
     /// Reads the manifest of the checkpoint at `epoch`.
     pub fn read(store: &dyn CheckpointStore, epoch: u64) -> Result<Self> {
         let name = Self::file_name(epoch);
-        let damaged = |problem: &str| Error::Damaged { name: name.clone(), problem: problem.to_owned() };
+        let damaged =
+            |problem: &str| Error::Damaged { name: name.clone(), problem: problem.to_owned() };
         let bytes = store.read(&name)?.ok_or_else(|| damaged("it is missing"))?;
         let body = bytes.get(HEADER_BYTES..).ok_or_else(|| damaged("it is too short"))?;
         if bytes[..HEADER_BYTES] != *format!("{:08x}\n", crc32fast::hash(body)).as_bytes() {
             return Err(damaged("its checksum does not fit"));
         }
-        let manifest: Self = serde_json::from_slice(body).map_err(|error| damaged(&error.to_string()))?;
+        let manifest: Self =
+            serde_json::from_slice(body).map_err(|error| damaged(&error.to_string()))?;
         match manifest.format {
             FORMAT => Ok(manifest),
             other => Err(damaged(&format!("it has format {other}, this engine reads {FORMAT}"))),

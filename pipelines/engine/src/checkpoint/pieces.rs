@@ -76,7 +76,8 @@ impl<'a> PieceWriter<'a> {
         change: Option<SavedChange>,
         batch: impl Fn(bool) -> Result<RecordBatch>,
     ) -> Result<()> {
-        let previous: Vec<&Piece> = self.previous.iter().filter(|piece| piece.name.starts_with(GROUPS)).collect();
+        let previous: Vec<&Piece> =
+            self.previous.iter().filter(|piece| piece.name.starts_with(GROUPS)).collect();
         let changed_before: u64 = previous.iter().skip(1).map(|piece| piece.rows).sum();
         let appended = change.filter(|change| {
             let changed = changed_before + (change.groups + change.gone.len()) as u64;
@@ -91,7 +92,11 @@ impl<'a> PieceWriter<'a> {
         if change.groups > 0 || !change.gone.is_empty() {
             let bytes = write_groups(&change.gone, &batch(true)?)?;
             let rows = (change.groups + change.gone.len()) as u64;
-            self.drafts.push(Draft::New { name: format!("{GROUPS}-{}", previous.len()), bytes, rows });
+            self.drafts.push(Draft::New {
+                name: format!("{GROUPS}-{}", previous.len()),
+                bytes,
+                rows,
+            });
         }
         Ok(())
     }
@@ -148,7 +153,10 @@ fn index_name(name: &str) -> String {
 }
 
 fn garbled(name: &str) -> Error {
-    Error::Damaged { name: name.to_owned(), problem: "it has a sound checksum but makes no sense".to_owned() }
+    Error::Damaged {
+        name: name.to_owned(),
+        problem: "it has a sound checksum but makes no sense".to_owned(),
+    }
 }
 
 fn write_batch(batch: &RecordBatch) -> Result<Vec<u8>> {

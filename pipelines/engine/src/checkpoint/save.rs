@@ -44,7 +44,8 @@ fn write(
         let (fingerprint, failure) = (node.fingerprint.clone(), node.failure.clone());
         nodes.push(NodeState { fingerprint, failure, pieces: node.pieces.clone() });
     }
-    let mut segment_bytes = previous.map(|manifest| manifest.segment_bytes.clone()).unwrap_or_default();
+    let mut segment_bytes =
+        previous.map(|manifest| manifest.segment_bytes.clone()).unwrap_or_default();
     compact(&mut nodes, &mut segment_bytes, &mut segment)?;
     segment_bytes.extend(segment.finish()?);
     let manifest = Manifest::new(epoch, cut.clone(), nodes, segment_bytes);
@@ -113,7 +114,11 @@ pub(crate) fn remove_older(kept: &[Manifest], store: &mut dyn CheckpointStore) -
 }
 
 /// Takes the state of a checkpoint into a graph just made. Nodes it does not know stay fresh.
-pub(crate) fn load(graph: &mut Graph, manifest: &Manifest, store: &dyn CheckpointStore) -> Result<()> {
+pub(crate) fn load(
+    graph: &mut Graph,
+    manifest: &Manifest,
+    store: &dyn CheckpointStore,
+) -> Result<()> {
     let states: HashMap<&str, &NodeState> =
         manifest.nodes.iter().map(|state| (state.fingerprint.as_str(), state)).collect();
     for node in &mut graph.nodes {

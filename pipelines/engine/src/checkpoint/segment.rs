@@ -75,15 +75,23 @@ pub(super) fn read_piece(store: &dyn CheckpointStore, piece: &Piece) -> Result<V
     let bytes = store.read_range(&piece.segment, piece.offset, piece.length)?;
     let bytes = bytes.ok_or_else(|| damaged("it is missing".to_owned()))?;
     if bytes.len() as u64 != piece.length || crc32fast::hash(&bytes) != piece.crc32 {
-        return Err(damaged(format!("{} at byte {} is not what was written", piece.name, piece.offset)));
+        return Err(damaged(format!(
+            "{} at byte {} is not what was written",
+            piece.name, piece.offset
+        )));
     }
     Ok(bytes)
 }
 
 /// Removes segments that none of the `kept` manifests names.
 pub(crate) fn remove_unused(store: &mut dyn CheckpointStore, kept: &[Manifest]) -> Result<()> {
-    let used: BTreeSet<&str> = kept.iter().flat_map(|manifest| manifest.segment_bytes.keys()).map(String::as_str).collect();
+    let used: BTreeSet<&str> = kept
+        .iter()
+        .flat_map(|manifest| manifest.segment_bytes.keys())
+        .map(String::as_str)
+        .collect();
     let names = store.list()?;
-    let unused = names.iter().filter(|name| name.starts_with(PREFIX) && !used.contains(name.as_str()));
+    let unused =
+        names.iter().filter(|name| name.starts_with(PREFIX) && !used.contains(name.as_str()));
     unused.into_iter().try_for_each(|name| store.delete(name))
 }

@@ -7,7 +7,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array, new_null_array,
+};
 use arrow::compute::take_arrays;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
@@ -113,7 +115,10 @@ impl Join {
         let mut has_null_key = vec![false; rows];
         if !self.spec.null_equals_null {
             for nulls in columns.iter().filter_map(|column| column.logical_nulls()) {
-                has_null_key.iter_mut().enumerate().for_each(|(row, null)| *null |= nulls.is_null(row));
+                has_null_key
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(row, null)| *null |= nulls.is_null(row));
             }
         }
         Ok(Probe { delta, keys, has_null_key, matches: vec![0; rows] })
@@ -163,7 +168,11 @@ impl Join {
                 entry = partners.next(entry);
             }
         }
-        if pairs.rows.is_empty() { Ok(()) } else { self.settle_pairs(side, probe, pairs, shifts, output) }
+        if pairs.rows.is_empty() {
+            Ok(())
+        } else {
+            self.settle_pairs(side, probe, pairs, shifts, output)
+        }
     }
 
     fn settle_pairs(
@@ -182,7 +191,8 @@ impl Join {
             let batch = new_batch(&self.spec.pair_schema, columns, pairs.rows.len())?;
             let verdict = condition.evaluate(&batch)?.into_array(pairs.rows.len())?;
             let verdict = verdict.as_boolean();
-            let passing = (0..verdict.len()).filter(|pair| verdict.is_valid(*pair) && verdict.value(*pair));
+            let passing =
+                (0..verdict.len()).filter(|pair| verdict.is_valid(*pair) && verdict.value(*pair));
             let passing: Vec<u32> = passing.map(|pair| pair as u32).collect();
             pairs = Pairs {
                 rows: passing.iter().map(|pair| pairs.rows[*pair as usize]).collect(),
@@ -199,8 +209,9 @@ impl Join {
         if self.spec.gives_pairs && !pairs.rows.is_empty() {
             let batch = new_batch(&self.spec.schema, columns, pairs.rows.len())?;
             let weights = probe.delta.weight_values();
-            let weights =
-                weights.map(|weights| pairs.rows.iter().map(|row| weights[*row as usize]).collect::<Int64Array>());
+            let weights = weights.map(|weights| {
+                pairs.rows.iter().map(|row| weights[*row as usize]).collect::<Int64Array>()
+            });
             output.push(Delta { batch, weights });
         }
         Ok(())
@@ -213,7 +224,11 @@ impl Join {
         let mut own = match is_run {
             // Each row has one partner, as with most lookups of a master row: nothing to copy.
             true => probe.delta.batch.slice(first as usize, pairs.rows.len()).columns().to_vec(),
-            false => take_arrays(probe.delta.batch.columns(), &UInt32Array::from(pairs.rows.clone()), None)?,
+            false => take_arrays(
+                probe.delta.batch.columns(),
+                &UInt32Array::from(pairs.rows.clone()),
+                None,
+            )?,
         };
         let mut other = self.sides[1 - side].rows.gather(&pairs.entries)?;
         if side == 0 {
@@ -232,19 +247,27 @@ impl Join {
         if rows.is_empty() {
             return Ok(());
         }
-        let columns = take_arrays(probe.delta.batch.columns(), &UInt32Array::from(rows.clone()), None)?;
+        let columns =
+            take_arrays(probe.delta.batch.columns(), &UInt32Array::from(rows.clone()), None)?;
         let batch = self.lone_batch(side, columns, rows.len())?;
         let weights = probe.delta.weight_values();
-        let weights = weights.map(|weights| rows.iter().map(|row| weights[*row as usize]).collect::<Int64Array>());
+        let weights = weights
+            .map(|weights| rows.iter().map(|row| weights[*row as usize]).collect::<Int64Array>());
         output.push(Delta { batch, weights });
         Ok(())
     }
 
     /// Rows of one side as output rows: the other side's columns are null, or not there.
-    fn lone_batch(&self, side: usize, mut columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    fn lone_batch(
+        &self,
+        side: usize,
+        mut columns: Vec<ArrayRef>,
+        rows: usize,
+    ) -> Result<RecordBatch> {
         if self.spec.gives_pairs {
             let fields = self.spec.sides[1 - side].schema.fields().iter();
-            let mut nulls: Vec<ArrayRef> = fields.map(|field| new_null_array(field.data_type(), rows)).collect();
+            let mut nulls: Vec<ArrayRef> =
+                fields.map(|field| new_null_array(field.data_type(), rows)).collect();
             if side == 0 {
                 columns.append(&mut nulls);
             } else {
@@ -256,7 +279,12 @@ impl Join {
     }
 
     /// Applies changed match counts of one side's rows and gives out or takes back those that stand alone.
-    fn shift_matches(&mut self, side: usize, shifts: Shifts, output: &mut Vec<Delta>) -> Result<()> {
+    fn shift_matches(
+        &mut self,
+        side: usize,
+        shifts: Shifts,
+        output: &mut Vec<Delta>,
+    ) -> Result<()> {
         let lone = self.spec.sides[side].lone;
         let matches = &mut self.sides[side].matches;
         let mut entries = Vec::new();
@@ -306,8 +334,12 @@ impl Join {
             for _ in probe.delta.weight(row)..0 {
                 let entry = store.find_row(&probe.keys, &mut rows, row)?;
                 if entry == NONE {
-                    let place = format!("{} side of a join", if side == 0 { "left" } else { "right" });
-                    return Err(Error::MissingRow { place, row: show_row(&probe.delta.batch, row) });
+                    let place =
+                        format!("{} side of a join", if side == 0 { "left" } else { "right" });
+                    return Err(Error::MissingRow {
+                        place,
+                        row: show_row(&probe.delta.batch, row),
+                    });
                 }
                 store.remove(entry);
             }
@@ -371,7 +403,8 @@ impl Operator for Join {
     }
 
     fn state_bytes(&self) -> usize {
-        let bytes = |side: &Side| side.rows.state_bytes() + side.matches.capacity() * size_of::<i64>();
+        let bytes =
+            |side: &Side| side.rows.state_bytes() + side.matches.capacity() * size_of::<i64>();
         self.sides.iter().map(bytes).sum()
     }
 

@@ -70,6 +70,12 @@ pub(crate) trait Operator: Send {
 }
 
 /// The values of `expressions` for each row of `batch`.
-pub(crate) fn evaluate(expressions: &[Arc<dyn PhysicalExpr>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
-    expressions.iter().map(|expression| Ok(expression.evaluate(batch)?.into_array(batch.num_rows())?)).collect()
+pub(crate) fn evaluate(
+    expressions: &[Arc<dyn PhysicalExpr>],
+    batch: &RecordBatch,
+) -> Result<Vec<ArrayRef>> {
+    expressions
+        .iter()
+        .map(|expression| Ok(expression.evaluate(batch)?.into_array(batch.num_rows())?))
+        .collect()
 }

@@ -44,7 +44,8 @@ impl Output {
         is_consolidated: bool,
     ) -> Result<Self> {
         let is_unique = !key.is_empty();
-        let key: Vec<usize> = if is_unique { key.to_vec() } else { (0..schema.fields().len()).collect() };
+        let key: Vec<usize> =
+            if is_unique { key.to_vec() } else { (0..schema.fields().len()).collect() };
         let types = key.iter().map(|column| schema.field(*column).data_type().clone()).collect();
         let kept = match materialize {
             true => Some(Kept { rows: RowStore::new(Arc::clone(&schema), types)?, key, is_unique }),
@@ -55,13 +56,15 @@ impl Output {
 
     fn keep(&mut self, delta: &Delta) -> Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        let keys = kept.rows.encode_keys(&key_columns(&kept.key, &delta.batch), delta.num_rows())?;
+        let keys =
+            kept.rows.encode_keys(&key_columns(&kept.key, &delta.batch), delta.num_rows())?;
         if kept.is_unique {
             return match kept.rows.exchange(&delta.batch, &keys, |row| delta.weight(row))? {
                 None => kept.rows.tidy(),
                 Some(row) if delta.weight(row) < 0 => Err(self.missing(delta, row)),
                 Some(row) => {
-                    let names = kept.key.iter().map(|column| self.schema.field(*column).name().as_str());
+                    let names =
+                        kept.key.iter().map(|column| self.schema.field(*column).name().as_str());
                     let key = names.collect::<Vec<_>>().join(", ");
                     Err(Error::DuplicateKey { key, row: show_row(&delta.batch, row) })
                 }
@@ -129,7 +132,10 @@ impl Operator for Output {
     fn rows(&self) -> Option<Result<Vec<Delta>>> {
         let kept = self.kept.as_ref()?;
         let contents = kept.rows.contents();
-        Some(contents.map(|chunks| chunks.into_iter().map(|(batch, _)| Delta::inserts(batch)).collect()))
+        Some(
+            contents
+                .map(|chunks| chunks.into_iter().map(|(batch, _)| Delta::inserts(batch)).collect()),
+        )
     }
 
     fn snapshot(&self) -> Option<Vec<SnapshotChunk>> {

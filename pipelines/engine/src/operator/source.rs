@@ -34,8 +34,10 @@ impl Source {
         let keyed = match kind {
             RelationKind::Append | RelationKind::Changes => None,
             RelationKind::Upsert { key } => {
-                let key = key.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>()?;
-                let types = key.iter().map(|column| schema.field(*column).data_type().clone()).collect();
+                let key =
+                    key.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>()?;
+                let types =
+                    key.iter().map(|column| schema.field(*column).data_type().clone()).collect();
                 Some(Keyed { rows: RowStore::new(Arc::clone(&schema), types)?, key })
             }
         };
@@ -97,7 +99,10 @@ impl Operator for Source {
     fn rows(&self) -> Option<Result<Vec<Delta>>> {
         let keyed = self.keyed.as_ref()?;
         let contents = keyed.rows.contents();
-        Some(contents.map(|chunks| chunks.into_iter().map(|(batch, _)| Delta::inserts(batch)).collect()))
+        Some(
+            contents
+                .map(|chunks| chunks.into_iter().map(|(batch, _)| Delta::inserts(batch)).collect()),
+        )
     }
 
     fn state_rows(&self) -> usize {
@@ -117,7 +122,9 @@ impl Operator for Source {
 
     fn load(&mut self, pieces: &PieceReader<'_>) -> Result<()> {
         match &mut self.keyed {
-            Some(Keyed { key, rows }) => rows.load(pieces.rows("rows")?, |batch| Ok(key_columns(key, batch))),
+            Some(Keyed { key, rows }) => {
+                rows.load(pieces.rows("rows")?, |batch| Ok(key_columns(key, batch)))
+            }
             None => Ok(()),
         }
     }

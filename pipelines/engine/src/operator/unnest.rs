@@ -64,7 +64,9 @@ impl Unnest {
             let sources = UInt32Array::from(sources);
             for (kind, column) in self.columns.iter().zip(&mut columns) {
                 *column = match kind {
-                    UnnestColumn::List => lists.next().expect("one per list column").elements(&lengths, rows)?,
+                    UnnestColumn::List => {
+                        lists.next().expect("one per list column").elements(&lengths, rows)?
+                    }
                     _ => take(column, &sources, None)?,
                 };
             }
@@ -123,7 +125,10 @@ impl List {
     fn of(column: &ArrayRef) -> Self {
         fn offsets<O: OffsetSizeTrait>(column: &ArrayRef) -> (ArrayRef, Vec<usize>) {
             let list = column.as_list::<O>();
-            (Arc::clone(list.values()), list.value_offsets().iter().map(|offset| offset.as_usize()).collect())
+            (
+                Arc::clone(list.values()),
+                list.value_offsets().iter().map(|offset| offset.as_usize()).collect(),
+            )
         }
         let (values, offsets) = match column.data_type() {
             DataType::LargeList(_) => offsets::<i64>(column),
@@ -141,7 +146,10 @@ impl List {
     fn elements(&self, lengths: &[usize], total: usize) -> Result<ArrayRef> {
         let (start, end) = (self.offsets[0], self.offsets[lengths.len()]);
         let is_gapless = end - start == total
-            && lengths.iter().enumerate().all(|(row, length)| self.length(row).unwrap_or(0) == *length);
+            && lengths
+                .iter()
+                .enumerate()
+                .all(|(row, length)| self.length(row).unwrap_or(0) == *length);
         if is_gapless {
             return Ok(self.values.slice(start, total));
         }

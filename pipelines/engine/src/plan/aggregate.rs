@@ -33,7 +33,10 @@ pub(super) fn lower_aggregate(
     let mut keys = Vec::new();
     for key in &plan.group_expr {
         if let Expr::GroupingSet(_) = key {
-            return Err(unsupported(key, "write one view per grouping and put them together with union all"));
+            return Err(unsupported(
+                key,
+                "write one view per grouping and put them together with union all",
+            ));
         }
         keys.push(lowering.expression(key, plan.input.schema())?);
     }
@@ -65,23 +68,35 @@ impl Calls {
         input: &Schema,
         output: DataType,
     ) -> Result<()> {
-        let unsupported = |instead: &str| {
-            lowering.unsupported(&Expr::AggregateFunction(call.clone()), instead)
-        };
+        let unsupported =
+            |instead: &str| lowering.unsupported(&Expr::AggregateFunction(call.clone()), instead);
         let params = &call.params;
         let name = call.func.name();
         let columns = plan.input.schema();
         let arguments = params.args.iter().map(|argument| lowering.expression(argument, columns));
         let arguments = arguments.collect::<Result<Vec<_>>>()?;
-        let types = arguments.iter().map(|argument| argument.data_type(input)).collect::<Result<Vec<_>, _>>()?;
-        let filter = params.filter.as_ref().map(|filter| lowering.expression(filter, columns)).transpose()?;
+        let types = arguments
+            .iter()
+            .map(|argument| argument.data_type(input))
+            .collect::<Result<Vec<_>, _>>()?;
+        let filter = params
+            .filter
+            .as_ref()
+            .map(|filter| lowering.expression(filter, columns))
+            .transpose()?;
         let ignores_duplicates = matches!(name, "min" | "max" | "first_value" | "last_value");
         if params.distinct && !ignores_duplicates {
-            return Err(unsupported("group by the argument in a view of its own and aggregate that"));
+            return Err(unsupported(
+                "group by the argument in a view of its own and aggregate that",
+            ));
         }
         let function = match name {
             "count" => {
-                let counted = params.args.iter().zip(&arguments).filter(|(argument, _)| !is_never_null(argument));
+                let counted = params
+                    .args
+                    .iter()
+                    .zip(&arguments)
+                    .filter(|(argument, _)| !is_never_null(argument));
                 let arguments = counted.map(|(_, argument)| Arc::clone(argument)).collect();
                 self.push(AggregateCall { function: Function::Count, arguments, filter });
                 return Ok(());
@@ -89,7 +104,11 @@ impl Calls {
             "sum" | "avg" if can_sum(&types[0]) => {
                 let input = types[0].clone();
                 let is_sum = name == "sum";
-                if is_sum { Function::Sum { input, output } } else { Function::Average { input, output } }
+                if is_sum {
+                    Function::Sum { input, output }
+                } else {
+                    Function::Average { input, output }
+                }
             }
             "min" | "max" => Function::Pick(Pick {
                 arguments: vec![(types[0].clone(), SortOptions::default())],
@@ -101,7 +120,15 @@ impl Calls {
                 if params.order_by.is_empty() {
                     return Err(unsupported("say which row: last_value(x order by y)"));
                 }
-                return self.add_pick(lowering, plan, call, input, &types[0], &arguments[0], filter);
+                return self.add_pick(
+                    lowering,
+                    plan,
+                    call,
+                    input,
+                    &types[0],
+                    &arguments[0],
+                    filter,
+                );
             }
             _ => {
                 return Err(unsupported(
@@ -123,7 +150,10 @@ impl Calls {
     }
 
     /// Adds `first_value` or `last_value`, as a further column of one with the same order if there is one.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one call, taken apart by its only caller")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one call, taken apart by its only caller"
+    )]
     fn add_pick(
         &mut self,
         lowering: &Lowering<'_>,
@@ -138,9 +168,12 @@ impl Calls {
         let skips_nulls = params.null_treatment == Some(NullTreatment::IgnoreNulls);
         let is_last = call.func.name() == "last_value";
         let shared_by = format!("{is_last} {:?} {:?}", params.order_by, params.filter);
-        let shared = self.picks.iter().find(|(key, _)| *key == shared_by && !skips_nulls).map(|(_, at)| *at);
+        let shared =
+            self.picks.iter().find(|(key, _)| *key == shared_by && !skips_nulls).map(|(_, at)| *at);
         if let Some(at) = shared {
-            let AggregateCall { function: Function::Pick(pick), arguments, .. } = &mut self.calls[at] else {
+            let AggregateCall { function: Function::Pick(pick), arguments, .. } =
+                &mut self.calls[at]
+            else {
                 unreachable!("only picks are noted as such");
             };
             pick.arguments.push((value_type.clone(), SortOptions::default()));
@@ -178,5 +211,9 @@ fn is_never_null(argument: &Expr) -> bool {
 fn check_sortable(pick: &Pick, unsupported: &dyn Fn(&str) -> Error) -> Result<()> {
     let fields: Vec<SortField> =
         pick.arguments.iter().map(|(data_type, _)| SortField::new(data_type.clone())).collect();
-    if RowConverter::supports_fields(&fields) { Ok(()) } else { Err(unsupported("its values have no order")) }
+    if RowConverter::supports_fields(&fields) {
+        Ok(())
+    } else {
+        Err(unsupported("its values have no order"))
+    }
 }

@@ -39,7 +39,9 @@ pub(super) fn same_at_any_time(view: &str, plan: &LogicalPlan) -> Result<()> {
         }
         Ok(TreeNodeRecursion::Continue)
     };
-    plan.apply_with_subqueries(|node| node.apply_expressions(|expression| expression.apply(&mut visit)))?;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expression| expression.apply(&mut visit))
+    })?;
     match found {
         None => Ok(()),
         Some(function) => Err(Error::Unsupported {

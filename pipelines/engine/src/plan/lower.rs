@@ -17,7 +17,8 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use super::aggregate::lower_aggregate;
 use crate::graph::{Graph, NodeId, NodeSpec};
 use crate::operator::{
-    Aggregate, Constant, Filter, Join, JoinSide, JoinSpec, Lone, Map, Operator, Union, Unnest, UnnestColumn,
+    Aggregate, Constant, Filter, Join, JoinSide, JoinSpec, Lone, Map, Operator, Union, Unnest,
+    UnnestColumn,
 };
 use crate::state::new_batch;
 use crate::{EngineConfig, Error, Result};
@@ -45,7 +46,12 @@ pub(crate) fn lower(
 
 /// An expression over columns of `schema`, ready to be evaluated.
 pub(super) fn physical(expression: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
-    Ok(create_physical_expr(expression, schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())?)
+    Ok(create_physical_expr(
+        expression,
+        schema,
+        &ExecutionProps::new(),
+        &PhysicalPlanningContext::default(),
+    )?)
 }
 
 fn arrow_schema(plan: &LogicalPlan) -> SchemaRef {
@@ -69,7 +75,11 @@ impl Lowering<'_> {
     }
 
     /// An expression over columns of `schema`; subqueries that are left in it cannot be kept.
-    pub fn expression(&self, expression: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+    pub fn expression(
+        &self,
+        expression: &Expr,
+        schema: &DFSchema,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
         let is_subquery = |part: &Expr| {
             Ok(matches!(part, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)))
         };
@@ -82,7 +92,11 @@ impl Lowering<'_> {
         physical(expression, schema)
     }
 
-    fn expressions(&self, expressions: &[Expr], schema: &DFSchema) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
+    fn expressions(
+        &self,
+        expressions: &[Expr],
+        schema: &DFSchema,
+    ) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
         expressions.iter().map(|expression| self.expression(expression, schema)).collect()
     }
 
@@ -124,20 +138,37 @@ impl Lowering<'_> {
 
     fn scan(&self, graph: &mut Graph, scan: &logical::TableScan) -> Result<NodeId> {
         let name = scan.table_name.table();
-        let node = *self.catalog.get(name).ok_or_else(|| Error::UnknownRelation { name: name.to_owned() })?;
+        let node = *self
+            .catalog
+            .get(name)
+            .ok_or_else(|| Error::UnknownRelation { name: name.to_owned() })?;
         let Some(projection) = &scan.projection else { return Ok(node) };
         let schema = Arc::clone(&graph.nodes[node].spec.schema);
-        let columns = projection.iter().map(|place| Column::new(schema.field(*place).name(), *place));
-        let expressions: Vec<Arc<dyn PhysicalExpr>> = columns.map(|column| Arc::new(column) as _).collect();
+        let columns =
+            projection.iter().map(|place| Column::new(schema.field(*place).name(), *place));
+        let expressions: Vec<Arc<dyn PhysicalExpr>> =
+            columns.map(|column| Arc::new(column) as _).collect();
         let output = Arc::new(schema.project(projection)?);
         self.map(graph, node, format!("Columns of {name}"), String::new(), expressions, output)
     }
 
-    fn projection(&self, graph: &mut Graph, plan: &LogicalPlan, projection: &logical::Projection) -> Result<NodeId> {
+    fn projection(
+        &self,
+        graph: &mut Graph,
+        plan: &LogicalPlan,
+        projection: &logical::Projection,
+    ) -> Result<NodeId> {
         let input = self.lower(graph, &projection.input)?;
         let expressions = self.expressions(&projection.expr, projection.input.schema())?;
         let definition = definition_of(&projection.expr, &[]);
-        self.map(graph, input, plan.display().to_string(), definition, expressions, arrow_schema(plan))
+        self.map(
+            graph,
+            input,
+            plan.display().to_string(),
+            definition,
+            expressions,
+            arrow_schema(plan),
+        )
     }
 
     /// A projection; none where every column stays in its place.
@@ -152,9 +183,12 @@ impl Lowering<'_> {
     ) -> Result<NodeId> {
         let source = &graph.nodes[input].spec;
         let width = source.schema.fields().len();
-        let plain: Vec<Option<usize>> =
-            expressions.iter().map(|expression| expression.downcast_ref::<Column>().map(Column::index)).collect();
-        if plain.len() == width && plain.iter().enumerate().all(|(at, column)| *column == Some(at)) {
+        let plain: Vec<Option<usize>> = expressions
+            .iter()
+            .map(|expression| expression.downcast_ref::<Column>().map(Column::index))
+            .collect();
+        if plain.len() == width && plain.iter().enumerate().all(|(at, column)| *column == Some(at))
+        {
             return Ok(input);
         }
         let keeps_all_columns = (0..width).all(|column| plain.contains(&Some(column)));
@@ -169,11 +203,17 @@ impl Lowering<'_> {
         })
     }
 
-    fn filter(&self, graph: &mut Graph, plan: &LogicalPlan, filter: &logical::Filter) -> Result<NodeId> {
+    fn filter(
+        &self,
+        graph: &mut Graph,
+        plan: &LogicalPlan,
+        filter: &logical::Filter,
+    ) -> Result<NodeId> {
         let input = self.lower(graph, &filter.input)?;
         let predicate = self.expression(&filter.predicate, filter.input.schema())?;
         let source = &graph.nodes[input].spec;
-        let definition = definition_of(std::slice::from_ref(&filter.predicate), &[Arc::clone(&predicate)]);
+        let definition =
+            definition_of(std::slice::from_ref(&filter.predicate), &[Arc::clone(&predicate)]);
         graph.add(NodeSpec {
             definition: format!("filter {definition}"),
             description: plan.display().to_string(),
@@ -185,8 +225,17 @@ impl Lowering<'_> {
         })
     }
 
-    fn union(&self, graph: &mut Graph, plan: &LogicalPlan, union: &logical::Union) -> Result<NodeId> {
-        let inputs = union.inputs.iter().map(|input| self.lower(graph, input)).collect::<Result<Vec<_>>>()?;
+    fn union(
+        &self,
+        graph: &mut Graph,
+        plan: &LogicalPlan,
+        union: &logical::Union,
+    ) -> Result<NodeId> {
+        let inputs = union
+            .inputs
+            .iter()
+            .map(|input| self.lower(graph, input))
+            .collect::<Result<Vec<_>>>()?;
         let is_append_only = inputs.iter().all(|input| graph.nodes[*input].spec.is_append_only);
         let schema = arrow_schema(plan);
         graph.add(NodeSpec {
@@ -200,18 +249,28 @@ impl Lowering<'_> {
         })
     }
 
-    fn unnest(&self, graph: &mut Graph, plan: &LogicalPlan, unnest: &logical::Unnest) -> Result<NodeId> {
+    fn unnest(
+        &self,
+        graph: &mut Graph,
+        plan: &LogicalPlan,
+        unnest: &logical::Unnest,
+    ) -> Result<NodeId> {
         let input = self.lower(graph, &unnest.input)?;
         let mut columns = vec![UnnestColumn::Keep; unnest.input.schema().fields().len()];
         for (column, list) in &unnest.list_type_columns {
             let data_type = unnest.input.schema().field(*column).data_type();
             let is_list = matches!(data_type, DataType::List(_) | DataType::LargeList(_));
             if list.depth != 1 || !is_list || columns[*column] == UnnestColumn::List {
-                return Err(self.unsupported(&plan.display(), "unnest one level of a list per subquery"));
+                return Err(
+                    self.unsupported(&plan.display(), "unnest one level of a list per subquery")
+                );
             }
             columns[*column] = UnnestColumn::List;
         }
-        unnest.struct_type_columns.iter().for_each(|column| columns[*column] = UnnestColumn::Struct);
+        unnest
+            .struct_type_columns
+            .iter()
+            .for_each(|column| columns[*column] = UnnestColumn::Struct);
         let nulls = unnest.options.null_handling;
         let (keeps_null, keeps_empty) =
             (nulls != NullHandling::Drop, nulls == NullHandling::PreserveAndExpandEmpty);
@@ -230,10 +289,21 @@ impl Lowering<'_> {
         })
     }
 
-    fn aggregate(&self, graph: &mut Graph, plan: &LogicalPlan, aggregate: &logical::Aggregate) -> Result<NodeId> {
+    fn aggregate(
+        &self,
+        graph: &mut Graph,
+        plan: &LogicalPlan,
+        aggregate: &logical::Aggregate,
+    ) -> Result<NodeId> {
         let input = self.lower(graph, &aggregate.input)?;
         let source = &graph.nodes[input].spec;
-        let spec = lower_aggregate(self, aggregate, &source.schema, arrow_schema(plan), source.is_append_only)?;
+        let spec = lower_aggregate(
+            self,
+            aggregate,
+            &source.schema,
+            arrow_schema(plan),
+            source.is_append_only,
+        )?;
         let calls = spec.calls.iter().flat_map(|call| call.arguments.iter().chain(&call.filter));
         let read: Vec<_> = spec.keys.iter().chain(calls).map(Arc::clone).collect();
         let logical = definition_of(&aggregate.aggr_expr, &read);
@@ -259,19 +329,26 @@ impl Lowering<'_> {
             JoinType::RightSemi => (Lone::Never, Lone::Matched, false),
             JoinType::LeftAnti if !join.null_aware => (Lone::Unmatched, Lone::Never, false),
             JoinType::RightAnti => (Lone::Never, Lone::Unmatched, false),
-            _ => return Err(self.unsupported(&plan.display(), "write not exists instead of not in")),
+            _ => {
+                return Err(self.unsupported(&plan.display(), "write not exists instead of not in"));
+            }
         };
         let left = self.lower(graph, &join.left)?;
         let right = self.lower(graph, &join.right)?;
         let mut sides = [(left, &join.left, left_lone), (right, &join.right, right_lone)].map(
-            |(node, _, lone)| JoinSide { schema: Arc::clone(&graph.nodes[node].spec.schema), keys: Vec::new(), lone },
+            |(node, _, lone)| JoinSide {
+                schema: Arc::clone(&graph.nodes[node].spec.schema),
+                keys: Vec::new(),
+                lone,
+            },
         );
         for (left_key, right_key) in &join.on {
             let keys = [
                 self.expression(left_key, join.left.schema())?,
                 self.expression(right_key, join.right.schema())?,
             ];
-            let types = [keys[0].data_type(&sides[0].schema)?, keys[1].data_type(&sides[1].schema)?];
+            let types =
+                [keys[0].data_type(&sides[0].schema)?, keys[1].data_type(&sides[1].schema)?];
             if types[0] != types[1] {
                 let instead = format!("cast one of the keys: {} is not {}", types[0], types[1]);
                 return Err(self.unsupported(&plan.display(), &instead));
@@ -279,8 +356,10 @@ impl Lowering<'_> {
             sides.iter_mut().zip(keys).for_each(|(side, key)| side.keys.push(key));
         }
         let pair_schema = join.left.schema().join(join.right.schema())?;
-        let condition = join.filter.as_ref().map(|filter| self.expression(filter, &pair_schema)).transpose()?;
-        let read: Vec<_> = sides.iter().flat_map(|side| &side.keys).chain(&condition).map(Arc::clone).collect();
+        let condition =
+            join.filter.as_ref().map(|filter| self.expression(filter, &pair_schema)).transpose()?;
+        let read: Vec<_> =
+            sides.iter().flat_map(|side| &side.keys).chain(&condition).map(Arc::clone).collect();
         let logical: Vec<Expr> = join.filter.iter().cloned().collect();
         let definition = format!(
             "join {} {:?} {} {}",
@@ -298,7 +377,8 @@ impl Lowering<'_> {
             null_equals_null: join.null_equality == NullEquality::NullEqualsNull,
             batch_rows_max: self.config.batch_rows_max,
         };
-        let only_adds = matches!(join.join_type, JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi);
+        let only_adds =
+            matches!(join.join_type, JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi);
         let is_append_only =
             only_adds && [left, right].iter().all(|input| graph.nodes[*input].spec.is_append_only);
         graph.add(NodeSpec {
@@ -312,7 +392,12 @@ impl Lowering<'_> {
         })
     }
 
-    fn constant(&self, graph: &mut Graph, plan: &LogicalPlan, batch: RecordBatch) -> Result<NodeId> {
+    fn constant(
+        &self,
+        graph: &mut Graph,
+        plan: &LogicalPlan,
+        batch: RecordBatch,
+    ) -> Result<NodeId> {
         graph.add(NodeSpec {
             definition: format!("constant {plan:?}"),
             description: plan.display().to_string(),
@@ -330,7 +415,8 @@ impl Lowering<'_> {
         let no_columns = DFSchema::empty();
         let column = |at: usize| -> Result<ArrayRef> {
             let cells = values.values.iter().map(|row| {
-                let value = self.expression(&row[at], &no_columns)?.evaluate(&one_row)?.into_array(1)?;
+                let value =
+                    self.expression(&row[at], &no_columns)?.evaluate(&one_row)?.into_array(1)?;
                 Ok(arrow::compute::cast(&value, schema.field(at).data_type())?)
             });
             let cells = cells.collect::<Result<Vec<ArrayRef>>>()?;

@@ -42,7 +42,9 @@ impl Planner {
         let failed = |source| Error::Plan { view: view.to_owned(), source: Box::new(source) };
         let state = self.context.state();
         let planned = state.create_logical_plan(sql).now_or_never();
-        let plan = planned.expect("tables are declared in memory: planning never waits").map_err(failed)?;
+        let plan = planned
+            .expect("tables are declared in memory: planning never waits")
+            .map_err(failed)?;
         check::query_only(view, &plan)?;
         let plan = optimize::optimize(plan, &state).map_err(failed)?;
         check::same_at_any_time(view, &plan)?;

@@ -9,8 +9,13 @@ use arrow::datatypes::SchemaRef;
 use crate::Result;
 
 /// A batch of `rows` rows.
-pub(crate) fn new_batch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows)).with_match_field_names(false);
+pub(crate) fn new_batch(
+    schema: &SchemaRef,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
+    let options =
+        RecordBatchOptions::new().with_row_count(Some(rows)).with_match_field_names(false);
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn consolidate(delta: Delta) -> Result<Delta> {
     if weights.iter().all(|weight| *weight == 1) {
         return Ok(Delta::inserts(delta.batch));
     }
-    let types = delta.batch.schema_ref().fields().iter().map(|field| field.data_type().clone()).collect();
+    let types =
+        delta.batch.schema_ref().fields().iter().map(|field| field.data_type().clone()).collect();
     let mut rows = KeyTable::new(types)?;
     let encoded = rows.encode(delta.batch.columns(), delta.num_rows())?;
     let mut first_rows: Vec<u32> = Vec::new();

@@ -66,7 +66,10 @@ fn form(data_type: &DataType) -> Option<Form> {
         DataType::Boolean => Some(Form::Boolean),
         DataType::Utf8 => Some(Form::Text),
         DataType::Float16 | DataType::Float32 | DataType::Float64 => None,
-        other => other.primitive_width().filter(|width| matches!(width, 1 | 2 | 4 | 8 | 16)).map(Form::Fixed),
+        other => other
+            .primitive_width()
+            .filter(|width| matches!(width, 1 | 2 | 4 | 8 | 16))
+            .map(Form::Fixed),
     }
 }
 
@@ -74,7 +77,9 @@ impl RowEncoding {
     pub fn new(types: Vec<DataType>) -> Result<Self> {
         let codec = match types.iter().map(form).collect::<Option<Vec<Form>>>() {
             Some(forms) => Codec::Plain(forms),
-            None => Codec::Ordered(RowConverter::new(types.iter().cloned().map(SortField::new).collect())?),
+            None => Codec::Ordered(RowConverter::new(
+                types.iter().cloned().map(SortField::new).collect(),
+            )?),
         };
         Ok(Self { types, codec })
     }
@@ -103,7 +108,9 @@ impl RowEncoding {
             Codec::Plain(forms) => {
                 let mut cursors = vec![0; rows.len()];
                 let columns = forms.iter().zip(&self.types);
-                columns.map(|(form, data_type)| decode_plain(*form, data_type, rows, &mut cursors)).collect()
+                columns
+                    .map(|(form, data_type)| decode_plain(*form, data_type, rows, &mut cursors))
+                    .collect()
             }
             Codec::Ordered(converter) => {
                 let parser = converter.parser();
@@ -121,7 +128,9 @@ fn encode_plain(forms: &[Form], columns: &[ArrayRef], rows: usize) -> EncodedRow
             Form::Boolean => add_lengths(&mut lengths, column, |_| 1),
             Form::Text => {
                 let offsets = column.as_string::<i32>().value_offsets();
-                add_lengths(&mut lengths, column, |row| 4 + (offsets[row + 1] - offsets[row]) as usize);
+                add_lengths(&mut lengths, column, |row| {
+                    4 + (offsets[row + 1] - offsets[row]) as usize
+                });
             }
         }
     }
@@ -201,8 +210,14 @@ fn write_values(
     }
 }
 
-fn decode_plain(form: Form, data_type: &DataType, rows: &[&[u8]], cursors: &mut [usize]) -> Result<ArrayRef> {
-    let valid: BooleanBuffer = rows.iter().zip(cursors.iter()).map(|(row, cursor)| row[*cursor] == 1).collect();
+fn decode_plain(
+    form: Form,
+    data_type: &DataType,
+    rows: &[&[u8]],
+    cursors: &mut [usize],
+) -> Result<ArrayRef> {
+    let valid: BooleanBuffer =
+        rows.iter().zip(cursors.iter()).map(|(row, cursor)| row[*cursor] == 1).collect();
     let nulls = Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0);
     let fixed = |buffer| -> Result<ArrayRef> {
         let data = ArrayData::builder(data_type.clone()).len(rows.len()).add_buffer(buffer);
@@ -215,8 +230,10 @@ fn decode_plain(form: Form, data_type: &DataType, rows: &[&[u8]], cursors: &mut 
         Form::Fixed(8) => fixed(Buffer::from_vec(read_fixed(rows, cursors, u64::from_le_bytes))),
         Form::Fixed(_) => fixed(Buffer::from_vec(read_fixed(rows, cursors, i128::from_le_bytes))),
         Form::Boolean => {
-            let values: BooleanBuffer =
-                read_fixed(rows, cursors, u8::from_le_bytes).into_iter().map(|value| value == 1).collect();
+            let values: BooleanBuffer = read_fixed(rows, cursors, u8::from_le_bytes)
+                .into_iter()
+                .map(|value| value == 1)
+                .collect();
             Ok(Arc::new(BooleanArray::new(values, nulls)))
         }
         Form::Text => {
@@ -232,7 +249,8 @@ fn decode_plain(form: Form, data_type: &DataType, rows: &[&[u8]], cursors: &mut 
                 *cursor += if valid { 5 + length } else { 1 };
             }
             let offsets = OffsetBuffer::<i32>::from_lengths(lengths);
-            let text = arrow::array::StringArray::try_new(offsets, Buffer::from_vec(values), nulls)?;
+            let text =
+                arrow::array::StringArray::try_new(offsets, Buffer::from_vec(values), nulls)?;
             Ok(Arc::new(text))
         }
     }

@@ -86,8 +86,9 @@ impl KeyTable {
     /// The id of `key`, or [`NONE`].
     #[inline]
     pub fn find(&self, key: &[u8], hash: u64) -> u32 {
-        let is_key =
-            |id: &u32| self.hashes[*id as usize] == hash && key == bytes_of(&self.spans, &self.arena, *id);
+        let is_key = |id: &u32| {
+            self.hashes[*id as usize] == hash && key == bytes_of(&self.spans, &self.arena, *id)
+        };
         self.table.find(hash, is_key).copied().unwrap_or(NONE)
     }
 

@@ -140,16 +140,18 @@ impl RowStore {
     /// Adds the rows of `batch` that `keep` names, as often as it does, and gives their entries in that order.
     ///
     /// `keys` are the encoded keys of all rows of `batch`.
-    pub fn insert(&mut self, batch: &RecordBatch, keys: &EncodedRows, keep: &[u32]) -> Result<Vec<EntryId>> {
+    pub fn insert(
+        &mut self,
+        batch: &RecordBatch,
+        keys: &EncodedRows,
+        keep: &[u32],
+    ) -> Result<Vec<EntryId>> {
         if keep.is_empty() {
             return Ok(Vec::new());
         }
-        let keeps_all = keep.len() == batch.num_rows() && keep.iter().enumerate().all(|(at, row)| at == *row as usize);
-        let batch = if keeps_all {
-            batch.clone()
-        } else {
-            take_rows(batch, keep.to_vec())?
-        };
+        let keeps_all = keep.len() == batch.num_rows()
+            && keep.iter().enumerate().all(|(at, row)| at == *row as usize);
+        let batch = if keeps_all { batch.clone() } else { take_rows(batch, keep.to_vec())? };
         let chunk = self.chunks.len() as u32;
         let mut owners = Vec::with_capacity(keep.len());
         for (row, source) in keep.iter().enumerate() {
@@ -265,7 +267,13 @@ impl RowStore {
             };
             if entry == NONE {
                 let key = self.keys.insert(keys.row(row), keys.hashes[row]);
-                owners.push(self.link(Row { chunk, row: place as u32, key, previous: NONE, next: NONE }));
+                owners.push(self.link(Row {
+                    chunk,
+                    row: place as u32,
+                    key,
+                    previous: NONE,
+                    next: NONE,
+                }));
                 continue;
             }
             let slot = &mut self.rows[entry as usize];
@@ -282,22 +290,32 @@ impl RowStore {
             }
         }
         if !coming.is_empty() {
-            let batch = if coming.len() == rows { batch.clone() } else { take_rows(batch, coming)? };
+            let batch =
+                if coming.len() == rows { batch.clone() } else { take_rows(batch, coming)? };
             self.push_chunk(batch, owners);
         }
         Ok(None)
     }
 
     /// The entry of a row equal to row `row` of `batch`, or [`NONE`]. A key's only row is taken to be it.
-    pub fn find_row(&mut self, keys: &EncodedRows, rows: &mut LazyRows<'_>, row: usize) -> Result<EntryId> {
+    pub fn find_row(
+        &mut self,
+        keys: &EncodedRows,
+        rows: &mut LazyRows<'_>,
+        row: usize,
+    ) -> Result<EntryId> {
         let first = self.first(keys.row(row), keys.hashes[row]);
         if first == NONE || self.is_alone(first) {
             return Ok(first);
         }
         if self.by_row.is_none() {
-            let types = self.schema.fields().iter().map(|field| field.data_type().clone()).collect();
-            let mut by_row =
-                ByRow { encoding: RowEncoding::new(types)?, hashes: Vec::new(), table: HashTable::new() };
+            let types =
+                self.schema.fields().iter().map(|field| field.data_type().clone()).collect();
+            let mut by_row = ByRow {
+                encoding: RowEncoding::new(types)?,
+                hashes: Vec::new(),
+                table: HashTable::new(),
+            };
             for chunk in &self.chunks {
                 by_row.add(&chunk.batch, &chunk.owners)?;
             }
@@ -332,7 +350,8 @@ impl RowStore {
         let live_chunks = self.chunks.iter().filter(|chunk| chunk.live > 0);
         live_chunks
             .map(|chunk| {
-                let entries: Vec<EntryId> = chunk.owners.iter().copied().filter(|owner| *owner != NONE).collect();
+                let entries: Vec<EntryId> =
+                    chunk.owners.iter().copied().filter(|owner| *owner != NONE).collect();
                 if chunk.dead.is_none() {
                     return Ok((chunk.batch.clone(), entries));
                 }
@@ -348,7 +367,12 @@ impl RowStore {
             self.chunks.pop();
         }
         for class in 0..=MERGED_CLASS_MAX {
-            let small = self.chunks.iter().rev().take_while(|chunk| size_class(chunk.live) <= class).count();
+            let small = self
+                .chunks
+                .iter()
+                .rev()
+                .take_while(|chunk| size_class(chunk.live) <= class)
+                .count();
             if small >= MERGE_FAN_IN {
                 self.rewrite(self.chunks.len() - small, self.chunks.len())?;
             }
@@ -367,7 +391,9 @@ impl RowStore {
         let mut places = Vec::new();
         let mut owners = Vec::new();
         for (chunk, source) in self.chunks[from..to].iter().enumerate() {
-            for (row, owner) in source.owners.iter().enumerate().filter(|(_, owner)| **owner != NONE) {
+            for (row, owner) in
+                source.owners.iter().enumerate().filter(|(_, owner)| **owner != NONE)
+            {
                 places.push((chunk, row));
                 owners.push(*owner);
             }
@@ -383,7 +409,10 @@ impl RowStore {
         self.next_chunk += 1;
         self.chunks.drain(from + 1..to);
         // Merging is done at the end only, so no chunk behind `to` has moved.
-        debug_assert!(to - from == 1 || from + 1 == self.chunks.len(), "only trailing chunks are merged");
+        debug_assert!(
+            to - from == 1 || from + 1 == self.chunks.len(),
+            "only trailing chunks are merged"
+        );
         Ok(())
     }
 
@@ -401,13 +430,20 @@ impl RowStore {
     /// What a checkpoint has to hold.
     pub fn saved(&self) -> Vec<SavedChunk> {
         let live_chunks = self.chunks.iter().filter(|chunk| chunk.live > 0);
-        let save =
-            |chunk: &Chunk| SavedChunk { id: chunk.id, batch: chunk.batch.clone(), dead: chunk.dead.clone() };
+        let save = |chunk: &Chunk| SavedChunk {
+            id: chunk.id,
+            batch: chunk.batch.clone(),
+            dead: chunk.dead.clone(),
+        };
         live_chunks.map(save).collect()
     }
 
     /// Takes the chunks of a checkpoint into an empty store; `keys` evaluates the key columns of a batch.
-    pub fn load(&mut self, saved: Vec<SavedChunk>, keys: impl Fn(&RecordBatch) -> Result<Vec<ArrayRef>>) -> Result<()> {
+    pub fn load(
+        &mut self,
+        saved: Vec<SavedChunk>,
+        keys: impl Fn(&RecordBatch) -> Result<Vec<ArrayRef>>,
+    ) -> Result<()> {
         for chunk in saved {
             let rows = chunk.batch.num_rows();
             let encoded = self.keys.encode(&keys(&chunk.batch)?, rows)?;
@@ -429,7 +465,9 @@ impl RowStore {
     pub fn state_bytes(&self) -> usize {
         let chunk_bytes = |chunk: &Chunk| {
             let dead = chunk.dead.as_ref().map_or(0, |dead| dead.len() * 8);
-            chunk.batch.get_array_memory_size() + chunk.owners.capacity() * size_of::<EntryId>() + dead
+            chunk.batch.get_array_memory_size()
+                + chunk.owners.capacity() * size_of::<EntryId>()
+                + dead
         };
         let by_row = self.by_row.as_ref().map_or(0, |by_row| {
             by_row.hashes.capacity() * size_of::<u64>() + by_row.table.allocation_size()
@@ -447,10 +485,15 @@ fn size_class(rows: usize) -> u32 {
     rows.max(1).ilog(MERGE_FAN_IN)
 }
 
-fn gather_places(chunks: &[Chunk], places: &[(usize, usize)], columns: usize) -> Result<Vec<ArrayRef>> {
+fn gather_places(
+    chunks: &[Chunk],
+    places: &[(usize, usize)],
+    columns: usize,
+) -> Result<Vec<ArrayRef>> {
     (0..columns)
         .map(|column| {
-            let sources: Vec<&dyn Array> = chunks.iter().map(|chunk| chunk.batch.column(column).as_ref()).collect();
+            let sources: Vec<&dyn Array> =
+                chunks.iter().map(|chunk| chunk.batch.column(column).as_ref()).collect();
             Ok(interleave(&sources, places)?)
         })
         .collect()
@@ -472,7 +515,9 @@ impl ByRow {
     }
 
     fn remove(&mut self, entry: EntryId) {
-        if let Ok(found) = self.table.find_entry(self.hashes[entry as usize], |other| *other == entry) {
+        if let Ok(found) =
+            self.table.find_entry(self.hashes[entry as usize], |other| *other == entry)
+        {
             found.remove();
         }
     }

@@ -70,11 +70,13 @@ fn absent_is_none<T>(name: &str, outcome: io::Result<T>) -> Result<Option<T>> {
 
 impl CheckpointStore for DirStore {
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.put(&self.path(name), bytes).map_err(|source| Error::Store { name: name.to_owned(), source })
+        self.put(&self.path(name), bytes)
+            .map_err(|source| Error::Store { name: name.to_owned(), source })
     }
 
     fn append(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.add(&self.path(name), bytes).map_err(|source| Error::Store { name: name.to_owned(), source })
+        self.add(&self.path(name), bytes)
+            .map_err(|source| Error::Store { name: name.to_owned(), source })
     }
 
     fn replace(&mut self, name: &str, bytes: &[u8]) -> Result<()> {

@@ -45,7 +45,9 @@ impl CheckpointStore for MemoryStore {
     fn read_range(&self, name: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>> {
         Ok(self.files.get(name).map(|bytes| {
             let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-            let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(bytes.len());
+            let end = start
+                .saturating_add(usize::try_from(length).unwrap_or(usize::MAX))
+                .min(bytes.len());
             bytes[start..end].to_vec()
         }))
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use arrow::array::Int64Array;
 use millrace_engine::{
-    CheckpointStore, Delta, DirStore, Engine, EngineConfig, Error, MemoryStore, Relation, RelationKind, Result,
+    CheckpointStore, Delta, DirStore, Engine, EngineConfig, Error, MemoryStore, Relation,
+    RelationKind, Result,
 };
 use serde_json::{Value, json};
 
@@ -24,8 +25,16 @@ fn product_rows(from: u64, to: u64, price: u64) -> Delta {
 fn product_engine() -> (Vec<Relation>, Vec<millrace_engine::ViewDefinition>, Engine) {
     let relations = vec![products()];
     let views = vec![
-        view("priced", "product", "select product, sum(price) as price, count(*) as n from products group by product"),
-        view("dearest", "category", "select category, max(price) as price from products group by category"),
+        view(
+            "priced",
+            "product",
+            "select product, sum(price) as price, count(*) as n from products group by product",
+        ),
+        view(
+            "dearest",
+            "category",
+            "select category, max(price) as price from products group by category",
+        ),
         view("listed", "product", "select product, category from products"),
     ];
     let engine = engine(relations.clone(), views.clone());
@@ -37,12 +46,14 @@ fn restore(
     views: &[millrace_engine::ViewDefinition],
     store: &dyn CheckpointStore,
 ) -> Result<Engine> {
-    Engine::restore(EngineConfig::default(), relations.to_vec(), views.to_vec(), store).map(|(engine, _)| engine)
+    Engine::restore(EngineConfig::default(), relations.to_vec(), views.to_vec(), store)
+        .map(|(engine, _)| engine)
 }
 
 fn assert_same(one: &Engine, other: &Engine) {
     for view in one.views() {
-        let rows = |engine: &Engine| rows_of(&engine.snapshot(&view.name).unwrap().batches().unwrap());
+        let rows =
+            |engine: &Engine| rows_of(&engine.snapshot(&view.name).unwrap().batches().unwrap());
         assert_eq!(rows(one), rows(other), "{}", view.name);
     }
 }
@@ -101,7 +112,9 @@ fn old_checkpoints_and_their_segments_go() {
     let (relations, views, mut engine) = product_engine();
     let mut store = MemoryStore::new();
     for number in 1..40 {
-        engine.step(epoch(number, vec![("products".to_owned(), product_rows(0, 500, number))])).unwrap();
+        engine
+            .step(epoch(number, vec![("products".to_owned(), product_rows(0, 500, number))]))
+            .unwrap();
         engine.checkpoint(&mut store).unwrap();
     }
     let names = store.list().unwrap();
@@ -117,7 +130,9 @@ fn a_damaged_checkpoint_is_refused_for_the_one_before() {
     let mut newest = Vec::new();
     for number in 1..3 {
         let known = store.list().unwrap();
-        engine.step(epoch(number, vec![("products".to_owned(), product_rows(0, 900, number))])).unwrap();
+        engine
+            .step(epoch(number, vec![("products".to_owned(), product_rows(0, 900, number))]))
+            .unwrap();
         engine.checkpoint(&mut store).unwrap();
         newest = store.list().unwrap();
         newest.retain(|name| !known.contains(name));
@@ -216,7 +231,11 @@ fn a_new_view_fills_itself_after_a_restore_when_its_inputs_keep_rows() {
     let mut store = MemoryStore::new();
     engine.step(epoch(1, vec![("products".to_owned(), product_rows(0, 100, 5))])).unwrap();
     engine.checkpoint(&mut store).unwrap();
-    views.push(view("by_category", "category", "select category, count(*) as n from products group by category"));
+    views.push(view(
+        "by_category",
+        "category",
+        "select category, count(*) as n from products group by category",
+    ));
     views.remove(0);
     let mut restored = restore(&relations, &views, &store).unwrap();
     let changes = restored.step(epoch(2, Vec::new())).unwrap();
@@ -248,7 +267,10 @@ fn a_new_view_over_rows_that_passed_is_refused() {
     let changes = engine.step(epoch(2, Vec::new())).unwrap();
     let (name, delta) = &changes.changes[0];
     assert_eq!(name, "doubled");
-    assert_eq!(delta.batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values(), &[20]);
+    assert_eq!(
+        delta.batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values(),
+        &[20]
+    );
 }
 
 #[test]

@@ -29,7 +29,10 @@ fn unsupported_sql_names_the_view_the_node_and_what_to_write() {
         ("select last_value(price) as p from products", "order by"),
         ("select shop from shops where size > (select avg(size) from shops)", "cross join"),
         ("select category, sum(version) as v from products group by rollup(category)", "union all"),
-        ("select product from products where category not in (select shop from moves)", "not exists"),
+        (
+            "select product from products where category not in (select shop from moves)",
+            "not exists",
+        ),
     ];
     for (sql, expected) in cases {
         let message = refusal(sql);
@@ -40,7 +43,10 @@ fn unsupported_sql_names_the_view_the_node_and_what_to_write() {
 #[test]
 fn sql_that_does_not_plan_says_why() {
     let message = refusal("select prise from products");
-    assert!(message.contains("view v") && message.contains("prise") && message.contains("price"), "{message}");
+    assert!(
+        message.contains("view v") && message.contains("prise") && message.contains("price"),
+        "{message}"
+    );
     let message = refusal("selekt 1");
     assert!(message.contains("view v"), "{message}");
     let message = refusal("drop table products");
@@ -58,27 +64,44 @@ fn a_refused_view_leaves_nothing_behind() {
 }
 
 fn numbers(kind: RelationKind) -> Relation {
-    let schema = Schema::new(vec![Field::new("k", DataType::Int64, false), Field::new("v", DataType::Int64, true)]);
+    let schema = Schema::new(vec![
+        Field::new("k", DataType::Int64, false),
+        Field::new("v", DataType::Int64, true),
+    ]);
     Relation { name: "numbers".to_owned(), schema: Arc::new(schema), kind }
 }
 
 fn pairs(keys: Vec<i64>, values: Vec<i64>) -> RecordBatch {
-    let columns = vec![Arc::new(Int64Array::from(keys)) as _, Arc::new(Int64Array::from(values)) as _];
+    let columns =
+        vec![Arc::new(Int64Array::from(keys)) as _, Arc::new(Int64Array::from(values)) as _];
     RecordBatch::try_new(numbers(RelationKind::Append).schema, columns).unwrap()
 }
 
-fn feed(engine: &mut Engine, number: u64, delta: Delta) -> millrace_engine::Result<millrace_engine::EpochChanges> {
+fn feed(
+    engine: &mut Engine,
+    number: u64,
+    delta: Delta,
+) -> millrace_engine::Result<millrace_engine::EpochChanges> {
     engine.step(epoch(number, vec![("numbers".to_owned(), delta)]))
 }
 
 #[test]
 fn bad_epochs_are_refused_whole() {
-    let mut engine = engine(vec![numbers(RelationKind::Append)], vec![view("n", "", "select count(*) as n from numbers")]);
+    let mut engine = engine(
+        vec![numbers(RelationKind::Append)],
+        vec![view("n", "", "select count(*) as n from numbers")],
+    );
     let good = || Delta::inserts(pairs(vec![1], vec![1]));
     feed(&mut engine, 5, good()).unwrap();
     assert!(matches!(feed(&mut engine, 5, good()), Err(Error::EpochOrder { given: 5, last: 5 })));
-    assert!(matches!(feed(&mut engine, 6, Delta::deletes(pairs(vec![1], vec![1]))), Err(Error::Input { .. })));
-    let narrow = Schema::new(vec![Field::new("k", DataType::Int32, false), Field::new("v", DataType::Int32, true)]);
+    assert!(matches!(
+        feed(&mut engine, 6, Delta::deletes(pairs(vec![1], vec![1]))),
+        Err(Error::Input { .. })
+    ));
+    let narrow = Schema::new(vec![
+        Field::new("k", DataType::Int32, false),
+        Field::new("v", DataType::Int32, true),
+    ]);
     let column = Arc::new(Int32Array::from(vec![1])) as arrow::array::ArrayRef;
     let narrow = RecordBatch::try_new(Arc::new(narrow), vec![Arc::clone(&column), column]).unwrap();
     assert!(matches!(feed(&mut engine, 6, Delta::inserts(narrow)), Err(Error::Input { .. })));
@@ -119,11 +142,18 @@ fn a_view_that_fails_stops_alone_and_stays_stopped() {
 fn a_key_that_is_none_stops_the_view() {
     let mut engine = engine(
         vec![numbers(RelationKind::Changes)],
-        vec![view("by_k", "k", "select k, v from numbers"), view("all", "", "select k, v from numbers")],
+        vec![
+            view("by_k", "k", "select k, v from numbers"),
+            view("all", "", "select k, v from numbers"),
+        ],
     );
     let changes = feed(&mut engine, 1, Delta::inserts(pairs(vec![1, 1], vec![4, 5]))).unwrap();
     assert_eq!(changes.stopped[0].view, "by_k");
-    assert!(changes.stopped[0].reason.contains("two rows share the key (k)"), "{:?}", changes.stopped);
+    assert!(
+        changes.stopped[0].reason.contains("two rows share the key (k)"),
+        "{:?}",
+        changes.stopped
+    );
     assert_eq!(engine.snapshot("all").unwrap().num_rows(), 2);
 }
 
@@ -138,5 +168,9 @@ fn taking_back_what_never_came_is_noticed() {
     );
     let changes = feed(&mut engine, 1, Delta::deletes(pairs(vec![1], vec![4]))).unwrap();
     assert_eq!(changes.stopped.len(), 2);
-    assert!(changes.stopped.iter().all(|stopped| stopped.reason.contains("not there: k=1")), "{:?}", changes.stopped);
+    assert!(
+        changes.stopped.iter().all(|stopped| stopped.reason.contains("not there: k=1")),
+        "{:?}",
+        changes.stopped
+    );
 }

@@ -24,7 +24,14 @@ fn operators_carry_class_rows_and_bytes() {
     }
     let explain = engine.explain("category_moves").unwrap();
     let text = explain.to_string();
-    for expected in ["category_moves: ", "[ordered aggregate]", "[bilinear]", "[linear]", "[keyed relation]", "Filter"] {
+    for expected in [
+        "category_moves: ",
+        "[ordered aggregate]",
+        "[bilinear]",
+        "[linear]",
+        "[keyed relation]",
+        "Filter",
+    ] {
         assert!(text.contains(expected), "{expected} in\n{text}");
     }
     assert!(explain.state_bytes() > explain.snapshot_bytes && explain.snapshot_bytes > 0);
@@ -34,13 +41,18 @@ fn operators_carry_class_rows_and_bytes() {
 
 #[test]
 fn equal_sub_plans_are_shared() {
-    let sql = "select product, sum(quantity) as quantity from moves where quantity > 0 group by product";
+    let sql =
+        "select product, sum(quantity) as quantity from moves where quantity > 0 group by product";
     let engine = engine(
         relations(),
         vec![
             view("one", "product", sql),
             view("two", "product", sql),
-            view("three", "product", &format!("select product, quantity + 1 as more from ({sql}) t")),
+            view(
+                "three",
+                "product",
+                &format!("select product, quantity + 1 as more from ({sql}) t"),
+            ),
             view("four", "product", &sql.replace("> 0", "> 1")),
         ],
     );
@@ -63,7 +75,8 @@ fn a_stopwatch_gives_times() {
     relations().into_iter().for_each(|relation| engine.create_relation(relation).unwrap());
     engine.create_view(view("counted", "", "select count(*) as n from moves")).unwrap();
     let mut world = World::new(2);
-    let inputs = std::iter::repeat_with(|| world.churn(50)).find(|inputs| inputs.iter().any(|(name, _)| name == "moves"));
+    let inputs = std::iter::repeat_with(|| world.churn(50))
+        .find(|inputs| inputs.iter().any(|(name, _)| name == "moves"));
     engine.step(epoch(1, inputs.unwrap())).unwrap();
     assert_eq!(engine.explain("counted").unwrap().root.time, Some(Duration::from_millis(1)));
 }

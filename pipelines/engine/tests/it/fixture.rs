@@ -8,7 +8,9 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, Utc};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use millrace_engine::{Cut, Delta, Engine, EngineConfig, Epoch, EpochChanges, Relation, ViewDefinition};
+use millrace_engine::{
+    Cut, Delta, Engine, EngineConfig, Epoch, EpochChanges, Relation, ViewDefinition,
+};
 
 use crate::queries::QUERIES;
 use crate::world::{Table, batch};
@@ -28,13 +30,20 @@ pub fn all_views() -> Vec<ViewDefinition> {
 pub fn engine(relations: Vec<Relation>, views: Vec<ViewDefinition>) -> Engine {
     let mut engine = Engine::new(EngineConfig::default()).unwrap();
     relations.into_iter().for_each(|relation| engine.create_relation(relation).unwrap());
-    views.into_iter().for_each(|view| engine.create_view(view).unwrap_or_else(|error| panic!("{error}")));
+    views
+        .into_iter()
+        .for_each(|view| engine.create_view(view).unwrap_or_else(|error| panic!("{error}")));
     engine
 }
 
 pub fn epoch(number: u64, inputs: Vec<(String, Delta)>) -> Epoch {
     let cut: Cut = [("events-0", number * 10)].into_iter().collect();
-    Epoch { number, cut, inputs, now: DateTime::<Utc>::from_timestamp(1_700_000_000 + number as i64, 0).unwrap() }
+    Epoch {
+        number,
+        cut,
+        inputs,
+        now: DateTime::<Utc>::from_timestamp(1_700_000_000 + number as i64, 0).unwrap(),
+    }
 }
 
 /// Adds the rows of `batch`, `weight` times each or by `weights`.
@@ -47,7 +56,8 @@ pub fn add(rows: &mut Rows, delta: &Delta) {
         .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
         .collect();
     for row in 0..delta.num_rows() {
-        let text: Vec<String> = columns.iter().map(|column| column.value(row).to_string()).collect();
+        let text: Vec<String> =
+            columns.iter().map(|column| column.value(row).to_string()).collect();
         let count = rows.entry(text.join("|")).or_default();
         *count += delta.weight(row);
     }
@@ -82,7 +92,8 @@ pub async fn batch_session(tables: &[Table]) -> SessionContext {
     let context = SessionContext::new_with_config(config);
     for table in tables {
         let rows = batch(&table.relation.schema, &table.rows);
-        let memory = MemTable::try_new(Arc::clone(&table.relation.schema), vec![vec![rows]]).unwrap();
+        let memory =
+            MemTable::try_new(Arc::clone(&table.relation.schema), vec![vec![rows]]).unwrap();
         context.register_table(table.relation.name.as_str(), Arc::new(memory)).unwrap();
     }
     context

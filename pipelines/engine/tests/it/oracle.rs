@@ -7,7 +7,9 @@ use std::sync::Arc;
 use datafusion::datasource::MemTable;
 use millrace_engine::{Engine, EngineConfig, MemoryStore, ViewDefinition};
 
-use crate::fixture::{Rows, add_changes, all_views, batch_rows, batch_session, engine, epoch, rows_of};
+use crate::fixture::{
+    Rows, add_changes, all_views, batch_rows, batch_session, engine, epoch, rows_of,
+};
 use crate::world::{World, relations};
 
 struct Oracle {
@@ -41,10 +43,14 @@ impl Oracle {
         for view in &self.views {
             let batches = batch_rows(&context, &view.sql).await;
             let expected = rows_of(&batches);
-            let place = format!("seed {} epoch {} view {}: {}", self.seed, self.number, view.name, view.sql);
+            let place = format!(
+                "seed {} epoch {} view {}: {}",
+                self.seed, self.number, view.name, view.sql
+            );
             let summed = self.sums.get(&view.name).cloned().unwrap_or_default();
             assert_eq!(summed, expected, "changes, {place}");
-            let snapshot = self.engine.snapshot(&view.name).unwrap_or_else(|error| panic!("{error}, {place}"));
+            let snapshot =
+                self.engine.snapshot(&view.name).unwrap_or_else(|error| panic!("{error}, {place}"));
             assert_eq!(rows_of(&snapshot.batches().unwrap()), expected, "snapshot, {place}");
             let schema = batches.first().map_or_else(|| snapshot.schema(), |batch| batch.schema());
             let memory = MemTable::try_new(schema, vec![batches]).unwrap();
@@ -95,8 +101,13 @@ async fn a_restored_engine_goes_on_exactly() {
             }
             if oracle.world.draw(3) == 0 {
                 oracle.engine.checkpoint(&mut store).unwrap();
-                let (restored, cut) =
-                    Engine::restore(EngineConfig::default(), relations(), oracle.views.clone(), &store).unwrap();
+                let (restored, cut) = Engine::restore(
+                    EngineConfig::default(),
+                    relations(),
+                    oracle.views.clone(),
+                    &store,
+                )
+                .unwrap();
                 assert_eq!(cut.get("events-0"), Some(oracle.number * 10));
                 oracle.engine = restored;
                 oracle.compare().await;

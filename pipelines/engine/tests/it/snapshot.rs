@@ -11,16 +11,27 @@ use crate::fixture::{engine, epoch, rows_of, view};
 use crate::world::{batch, relations};
 
 fn shops(rows: &[(&str, &str, i32)]) -> Vec<(String, millrace_engine::Delta)> {
-    let rows: Vec<_> =
-        rows.iter().map(|(shop, region, size)| json!({"shop": shop, "region": region, "size": size})).collect();
-    vec![("shops".to_owned(), millrace_engine::Delta::inserts(batch(&relations()[3].schema, &rows)))]
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(shop, region, size)| json!({"shop": shop, "region": region, "size": size}))
+        .collect();
+    vec![(
+        "shops".to_owned(),
+        millrace_engine::Delta::inserts(batch(&relations()[3].schema, &rows)),
+    )]
 }
 
 #[tokio::test]
 async fn a_snapshot_answers_sql_and_stays_as_it_was() {
-    let sizes = view("sizes", "region", "select region, sum(size) as size, count(*) as shops from shops group by region");
+    let sizes = view(
+        "sizes",
+        "region",
+        "select region, sum(size) as size, count(*) as shops from shops group by region",
+    );
     let mut engine = engine(relations(), vec![sizes]);
-    engine.step(epoch(1, shops(&[("a", "north", 3), ("b", "south", 4), ("c", "north", 5)]))).unwrap();
+    engine
+        .step(epoch(1, shops(&[("a", "north", 3), ("b", "south", 4), ("c", "north", 5)])))
+        .unwrap();
     let first = engine.snapshot("sizes").unwrap();
     engine.step(epoch(2, shops(&[("a", "south", 3)]))).unwrap();
     let second = engine.snapshot("sizes").unwrap();
@@ -45,15 +56,20 @@ async fn a_snapshot_answers_sql_and_stays_as_it_was() {
 
 #[test]
 fn unchanged_rows_are_shared_between_snapshots() {
-    let mut engine = engine(relations(), vec![view("listed", "shop", "select shop, region from shops")]);
+    let mut engine =
+        engine(relations(), vec![view("listed", "shop", "select shop, region from shops")]);
     let names: Vec<String> = (0..5_000).map(|at| format!("shop{at}")).collect();
-    let rows: Vec<(&str, &str, i32)> = names.iter().map(|name| (name.as_str(), "north", 1)).collect();
+    let rows: Vec<(&str, &str, i32)> =
+        names.iter().map(|name| (name.as_str(), "north", 1)).collect();
     engine.step(epoch(1, shops(&rows))).unwrap();
     let before = engine.snapshot("listed").unwrap().batches().unwrap();
     engine.step(epoch(2, shops(&[("new", "south", 1)]))).unwrap();
     let after = engine.snapshot("listed").unwrap().batches().unwrap();
     assert_eq!(rows_of(&after).len(), 5_001);
-    assert!(Arc::ptr_eq(before[0].column(0), after[0].column(0)), "the large run of rows was copied");
+    assert!(
+        Arc::ptr_eq(before[0].column(0), after[0].column(0)),
+        "the large run of rows was copied"
+    );
 }
 
 #[test]

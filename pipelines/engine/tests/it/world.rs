@@ -33,8 +33,10 @@ pub fn batch(schema: &SchemaRef, rows: &[Value]) -> RecordBatch {
     if rows.is_empty() {
         return RecordBatch::new_empty(Arc::clone(schema));
     }
-    let mut decoder =
-        arrow::json::ReaderBuilder::new(Arc::clone(schema)).with_batch_size(rows.len()).build_decoder().unwrap();
+    let mut decoder = arrow::json::ReaderBuilder::new(Arc::clone(schema))
+        .with_batch_size(rows.len())
+        .build_decoder()
+        .unwrap();
     decoder.serialize(rows).unwrap();
     decoder.flush().unwrap().unwrap()
 }
@@ -53,7 +55,12 @@ pub fn relations() -> Vec<Relation> {
         field("total", DataType::Decimal128(18, 2)),
         field("lines", DataType::List(Arc::new(field("item", DataType::Struct(line))))),
         field("tags", DataType::List(Arc::new(field("item", DataType::Utf8)))),
-        field("payment", DataType::Struct(vec![field("method", DataType::Utf8), field("fee", DataType::Int64)].into())),
+        field(
+            "payment",
+            DataType::Struct(
+                vec![field("method", DataType::Utf8), field("fee", DataType::Int64)].into(),
+            ),
+        ),
     ]);
     let moves = Schema::new(vec![
         Field::new("product", DataType::Utf8, false),
@@ -99,7 +106,8 @@ fn decimal(random: &mut impl Rng, scale: u32, max: i64) -> String {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        let tables = relations().into_iter().map(|relation| Table { relation, rows: Vec::new() }).collect();
+        let tables =
+            relations().into_iter().map(|relation| Table { relation, rows: Vec::new() }).collect();
         Self { tables, random: ChaCha8Rng::seed_from_u64(seed), next_id: 0 }
     }
 
@@ -156,7 +164,8 @@ impl World {
             "moves" => {
                 let (product, shop) = (self.product(), self.shop());
                 let cost = decimal(&mut self.random, 4, 3_000_000);
-                let (quantity, small) = (self.random.random_range(-5..6), self.random.random_range(0..3));
+                let (quantity, small) =
+                    (self.random.random_range(-5..6), self.random.random_range(0..3));
                 let ratio = f64::from(self.random.random_range(-8..8)) / 4.0;
                 let day = format!("2024-0{}-01", self.random.random_range(1..5));
                 let is_return = self.random.random_bool(0.3);
@@ -183,7 +192,8 @@ impl World {
                 })
             }
             _ => {
-                let (shop, region) = (self.shop(), format!("region{}", self.random.random_range(0..2)));
+                let (shop, region) =
+                    (self.shop(), format!("region{}", self.random.random_range(0..2)));
                 json!({
                     "shop": shop,
                     "region": self.maybe(json!(region)),
@@ -212,7 +222,9 @@ impl World {
                     continue;
                 }
                 let row = match self.tables[at].rows.choose(&mut self.random) {
-                    Some(twin) if kind == RelationKind::Changes && self.random.random_bool(0.2) => twin.clone(),
+                    Some(twin) if kind == RelationKind::Changes && self.random.random_bool(0.2) => {
+                        twin.clone()
+                    }
                     _ => self.row(&name),
                 };
                 if let RelationKind::Upsert { key } = &kind {

@@ -25,10 +25,15 @@ impl GroupState for Count {
         self.remembered.extend(ids.iter().map(|id| self.counts[*id as usize]));
     }
 
-    fn update(&mut self, arguments: &[ArrayRef], ids: &[u32], weights: Option<&[i64]>) -> Result<()> {
-        let nulls = arguments
-            .iter()
-            .fold(None, |nulls, argument| NullBuffer::union(nulls.as_ref(), argument.logical_nulls().as_ref()));
+    fn update(
+        &mut self,
+        arguments: &[ArrayRef],
+        ids: &[u32],
+        weights: Option<&[i64]>,
+    ) -> Result<()> {
+        let nulls = arguments.iter().fold(None, |nulls, argument| {
+            NullBuffer::union(nulls.as_ref(), argument.logical_nulls().as_ref())
+        });
         for (row, id) in ids.iter().enumerate() {
             if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
                 self.counts[*id as usize] += weights.map_or(1, |weights| weights[row]);
@@ -56,7 +61,9 @@ impl GroupState for Count {
     }
 
     fn save(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
-        Ok(vec![Arc::new(Int64Array::from_iter_values(ids.iter().map(|id| self.counts[*id as usize])))])
+        Ok(vec![Arc::new(Int64Array::from_iter_values(
+            ids.iter().map(|id| self.counts[*id as usize]),
+        ))])
     }
 
     fn load(&mut self, ids: &[u32], columns: &[ArrayRef]) -> Result<usize> {

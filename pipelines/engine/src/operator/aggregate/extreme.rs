@@ -7,8 +7,9 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
 };
 
 use super::{GroupState, old_then_new};
@@ -24,7 +25,10 @@ struct Extreme<T: ArrowPrimitiveType> {
 
 /// State for `min` or `max` of `data_type`; `None` for types that are not compared as plain numbers.
 pub(super) fn extreme(data_type: &DataType, is_max: bool) -> Option<Box<dyn GroupState>> {
-    fn make<T: ArrowPrimitiveType>(data_type: &DataType, is_max: bool) -> Option<Box<dyn GroupState>> {
+    fn make<T: ArrowPrimitiveType>(
+        data_type: &DataType,
+        is_max: bool,
+    ) -> Option<Box<dyn GroupState>> {
         let data_type = data_type.clone();
         Some(Box::new(Extreme::<T> { best: Vec::new(), remembered: Vec::new(), is_max, data_type }))
     }
@@ -35,9 +39,15 @@ pub(super) fn extreme(data_type: &DataType, is_max: bool) -> Option<Box<dyn Grou
         DataType::Decimal128(_, _) => make::<Decimal128Type>(data_type, is_max),
         DataType::Date32 => make::<Date32Type>(data_type, is_max),
         DataType::Timestamp(TimeUnit::Second, _) => make::<TimestampSecondType>(data_type, is_max),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => make::<TimestampMillisecondType>(data_type, is_max),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => make::<TimestampMicrosecondType>(data_type, is_max),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => make::<TimestampNanosecondType>(data_type, is_max),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            make::<TimestampMillisecondType>(data_type, is_max)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            make::<TimestampMicrosecondType>(data_type, is_max)
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            make::<TimestampNanosecondType>(data_type, is_max)
+        }
         _ => None,
     }
 }
@@ -51,7 +61,12 @@ impl<T: ArrowPrimitiveType> GroupState for Extreme<T> {
         self.remembered.extend(ids.iter().map(|id| self.best[*id as usize]));
     }
 
-    fn update(&mut self, arguments: &[ArrayRef], ids: &[u32], weights: Option<&[i64]>) -> Result<()> {
+    fn update(
+        &mut self,
+        arguments: &[ArrayRef],
+        ids: &[u32],
+        weights: Option<&[i64]>,
+    ) -> Result<()> {
         let column = arguments[0].as_primitive::<T>();
         for (row, (id, value)) in ids.iter().zip(column.values()).enumerate() {
             if column.is_null(row) || weights.is_some_and(|weights| weights[row] == 0) {
@@ -77,7 +92,8 @@ impl<T: ArrowPrimitiveType> GroupState for Extreme<T> {
         let nulls: NullBuffer = best.iter().map(|(_, is_there)| *is_there).collect();
         let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
         let values: Vec<T::Native> = best.into_iter().map(|(value, _)| value).collect();
-        let column = PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(self.data_type.clone());
+        let column =
+            PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(self.data_type.clone());
         Ok(vec![Arc::new(column)])
     }
 
@@ -90,7 +106,8 @@ impl<T: ArrowPrimitiveType> GroupState for Extreme<T> {
     }
 
     fn save(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
-        let values = PrimitiveArray::<T>::from_iter_values(ids.iter().map(|id| self.best[*id as usize].0));
+        let values =
+            PrimitiveArray::<T>::from_iter_values(ids.iter().map(|id| self.best[*id as usize].0));
         let is_there: BooleanArray = ids.iter().map(|id| Some(self.best[*id as usize].1)).collect();
         Ok(vec![Arc::new(values.with_data_type(self.data_type.clone())), Arc::new(is_there)])
     }

@@ -63,7 +63,12 @@ trait GroupState: Send {
     /// Keeps what the groups hold now, to be compared and taken back later in the epoch.
     fn remember(&mut self, ids: &[u32]);
     /// Takes in rows: `ids[row]` is the group, weight 0 means the row is not looked at.
-    fn update(&mut self, arguments: &[ArrayRef], ids: &[u32], weights: Option<&[i64]>) -> Result<()>;
+    fn update(
+        &mut self,
+        arguments: &[ArrayRef],
+        ids: &[u32],
+        weights: Option<&[i64]>,
+    ) -> Result<()>;
     /// Sets `changed[at]` where the group remembered at `at` now holds something else.
     fn mark_changed(&self, ids: &[u32], changed: &mut [bool]);
     /// Result columns: first of the groups remembered at `old`, then of `new` ids as they are now.
@@ -87,7 +92,9 @@ fn state_of(call: &AggregateCall, append_only: bool) -> Result<Box<dyn GroupStat
         Function::Average { input, output } => sum::average(input, output.clone()),
         Function::Pick(pick) => {
             let plain = match pick.arguments.as_slice() {
-                [(data_type, _)] if append_only && pick.skips_nulls => extreme::extreme(data_type, pick.is_last),
+                [(data_type, _)] if append_only && pick.skips_nulls => {
+                    extreme::extreme(data_type, pick.is_last)
+                }
                 _ => None,
             };
             match plain {
@@ -226,7 +233,11 @@ impl Aggregate {
                 new.push(*id);
             }
         }
-        let output = if old.is_empty() && new.is_empty() { Vec::new() } else { vec![self.rows_of(&old, &new)?] };
+        let output = if old.is_empty() && new.is_empty() {
+            Vec::new()
+        } else {
+            vec![self.rows_of(&old, &new)?]
+        };
         self.settle();
         Ok(output)
     }
@@ -234,13 +245,17 @@ impl Aggregate {
     /// Result rows: what the groups remembered at `old` were goes, what the `new` groups are comes.
     fn rows_of(&self, old: &[u32], new: &[u32]) -> Result<Delta> {
         let mut columns = self.key_columns(old, new)?;
-        let outputs = self.states.iter().map(|state| state.output(old, new)).collect::<Result<Vec<_>>>()?;
-        columns.extend(self.spec.results.iter().map(|(call, column)| Arc::clone(&outputs[*call][*column])));
+        let outputs =
+            self.states.iter().map(|state| state.output(old, new)).collect::<Result<Vec<_>>>()?;
+        columns.extend(
+            self.spec.results.iter().map(|(call, column)| Arc::clone(&outputs[*call][*column])),
+        );
         let batch = new_batch(&self.spec.schema, columns, old.len() + new.len())?;
         if old.is_empty() {
             return Ok(Delta::inserts(batch));
         }
-        let weights = std::iter::repeat_n(-1, old.len()).chain(std::iter::repeat_n(1, new.len())).collect();
+        let weights =
+            std::iter::repeat_n(-1, old.len()).chain(std::iter::repeat_n(1, new.len())).collect();
         Ok(Delta::weighted(batch, weights))
     }
 
@@ -254,7 +269,9 @@ impl Aggregate {
         let mut candidate = 0;
         for id in new {
             // Both lists are in the order in which groups were touched.
-            while candidate < old.len() && self.places[ids[candidate] as usize] < self.places[*id as usize] {
+            while candidate < old.len()
+                && self.places[ids[candidate] as usize] < self.places[*id as usize]
+            {
                 candidate += 1;
             }
             if candidate < old.len() && ids[candidate] == *id {
@@ -268,7 +285,8 @@ impl Aggregate {
     }
 
     fn key_schema(&self) -> SchemaRef {
-        let fields: Vec<_> = self.spec.schema.fields().iter().take(self.spec.keys.len()).cloned().collect();
+        let fields: Vec<_> =
+            self.spec.schema.fields().iter().take(self.spec.keys.len()).cloned().collect();
         Arc::new(Schema::new(fields))
     }
 
@@ -307,9 +325,10 @@ impl Aggregate {
         for state in &self.states {
             columns.extend(state.save(ids)?);
         }
-        let fields = columns.iter().enumerate().map(|(at, column)| {
-            Field::new(format!("c{at}"), column.data_type().clone(), true)
-        });
+        let fields = columns
+            .iter()
+            .enumerate()
+            .map(|(at, column)| Field::new(format!("c{at}"), column.data_type().clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         new_batch(&schema, columns, ids.len())
     }
@@ -317,7 +336,8 @@ impl Aggregate {
     fn load_batch(&mut self, batch: &RecordBatch) -> Result<()> {
         let keys = batch.column(0).as_binary::<i32>();
         let rows = batch.column(1).as_primitive::<arrow::datatypes::Int64Type>();
-        let ids: Vec<u32> = keys.iter().map(|key| self.groups.insert_bytes(key.unwrap_or_default())).collect();
+        let ids: Vec<u32> =
+            keys.iter().map(|key| self.groups.insert_bytes(key.unwrap_or_default())).collect();
         self.grow();
         for (row, id) in ids.iter().enumerate() {
             self.rows[*id as usize] = rows.value(row);
@@ -369,9 +389,12 @@ impl Operator for Aggregate {
         dirty.retain(|id| self.groups.find_bytes(self.groups.bytes(*id)) == *id);
         dirty.sort_unstable();
         dirty.dedup();
-        let changed = (!std::mem::take(&mut self.must_save_all)).then_some(SavedChange { gone, groups: dirty.len() });
+        let changed = (!std::mem::take(&mut self.must_save_all))
+            .then_some(SavedChange { gone, groups: dirty.len() });
         pieces.put_groups(self.groups.len(), changed, |only_changed| {
-            self.saved_batch(if only_changed { dirty.clone() } else { self.groups.ids() }.as_slice())
+            self.saved_batch(
+                if only_changed { dirty.clone() } else { self.groups.ids() }.as_slice(),
+            )
         })
     }
 

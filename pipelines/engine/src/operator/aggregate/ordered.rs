@@ -85,7 +85,10 @@ fn output_part(row: &[u8]) -> &[u8] {
     &row[u32::from_le_bytes(*order_bytes) as usize..]
 }
 
-fn group_rows(rows: &BTreeMap<Encoded, i64>, id: u32) -> impl DoubleEndedIterator<Item = (&Encoded, &i64)> {
+fn group_rows(
+    rows: &BTreeMap<Encoded, i64>,
+    id: u32,
+) -> impl DoubleEndedIterator<Item = (&Encoded, &i64)> {
     let start: Encoded = id.to_be_bytes().into();
     match id.checked_add(1) {
         Some(next) => rows.range(start..next.to_be_bytes().into()),
@@ -102,11 +105,17 @@ impl GroupState for Ordered {
     }
 
     fn remember(&mut self, ids: &[u32]) {
-        let current: Vec<Option<Encoded>> = ids.iter().map(|id| self.current(*id).map(Box::from)).collect();
+        let current: Vec<Option<Encoded>> =
+            ids.iter().map(|id| self.current(*id).map(Box::from)).collect();
         self.remembered.extend(current);
     }
 
-    fn update(&mut self, arguments: &[ArrayRef], ids: &[u32], weights: Option<&[i64]>) -> Result<()> {
+    fn update(
+        &mut self,
+        arguments: &[ArrayRef],
+        ids: &[u32],
+        weights: Option<&[i64]>,
+    ) -> Result<()> {
         let (order, outputs) = arguments.split_at(arguments.len() - self.pick.outputs);
         let order = if order.is_empty() { None } else { Some(self.order.convert_columns(order)?) };
         let skipped = if self.pick.skips_nulls { outputs[0].logical_nulls() } else { None };
@@ -138,21 +147,19 @@ impl GroupState for Ordered {
                         *best = Some(encoded.into());
                     }
                 }
-                Kept::All(rows) => {
-                    match rows.get_mut(key.as_slice()) {
-                        Some(count) => {
-                            *count += weight;
-                            if *count == 0 {
-                                rows.remove(key.as_slice());
-                                self.bytes -= key.len();
-                            }
-                        }
-                        None => {
-                            self.bytes += key.len();
-                            rows.insert(key.as_slice().into(), weight);
+                Kept::All(rows) => match rows.get_mut(key.as_slice()) {
+                    Some(count) => {
+                        *count += weight;
+                        if *count == 0 {
+                            rows.remove(key.as_slice());
+                            self.bytes -= key.len();
                         }
                     }
-                }
+                    None => {
+                        self.bytes += key.len();
+                        rows.insert(key.as_slice().into(), weight);
+                    }
+                },
             }
         }
         Ok(())
@@ -160,13 +167,15 @@ impl GroupState for Ordered {
 
     fn mark_changed(&self, ids: &[u32], changed: &mut [bool]) {
         for (at, id) in ids.iter().enumerate() {
-            changed[at] |= self.remembered[at].as_deref().map(output_part) != self.current(*id).map(output_part);
+            changed[at] |= self.remembered[at].as_deref().map(output_part)
+                != self.current(*id).map(output_part);
         }
     }
 
     fn output(&self, old: &[u32], new: &[u32]) -> Result<Vec<ArrayRef>> {
         let old = old.iter().map(|at| self.remembered[*at as usize].as_deref());
-        let picked: Vec<Option<&[u8]>> = old.chain(new.iter().map(|id| self.current(*id))).collect();
+        let picked: Vec<Option<&[u8]>> =
+            old.chain(new.iter().map(|id| self.current(*id))).collect();
         let parser = self.output.parser();
         let present = picked.iter().flatten().map(|row| parser.parse(output_part(row)));
         let outputs = self.output.convert_rows(present)?;

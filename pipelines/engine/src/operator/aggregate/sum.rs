@@ -63,7 +63,8 @@ impl Summand for i128 {
     }
 
     fn divide(self, count: i64, scale_up: i128, output: &DataType) -> Result<Self> {
-        let overflow = || DataFusionError::Execution(format!("the mean of a group does not fit {output}"));
+        let overflow =
+            || DataFusionError::Execution(format!("the mean of a group does not fit {output}"));
         let mean = self.checked_mul(scale_up).ok_or_else(overflow)? / i128::from(count);
         if let DataType::Decimal128(precision, scale) = output {
             Decimal128Type::validate_decimal_precision(mean, *precision, *scale)?;
@@ -105,7 +106,10 @@ pub(super) fn average(input: &DataType, output: DataType) -> Box<dyn GroupState>
 
 /// Whether `sum` and `avg` keep state for this argument type.
 pub(crate) fn can_sum(input: &DataType) -> bool {
-    matches!(input, DataType::Int64 | DataType::UInt64 | DataType::Float64 | DataType::Decimal128(_, _))
+    matches!(
+        input,
+        DataType::Int64 | DataType::UInt64 | DataType::Float64 | DataType::Decimal128(_, _)
+    )
 }
 
 fn make(input: &DataType, output: DataType, finish: Finish) -> Box<dyn GroupState> {
@@ -135,7 +139,12 @@ where
         self.remembered.extend(ids.iter().map(|id| self.totals[*id as usize]));
     }
 
-    fn update(&mut self, arguments: &[ArrayRef], ids: &[u32], weights: Option<&[i64]>) -> Result<()> {
+    fn update(
+        &mut self,
+        arguments: &[ArrayRef],
+        ids: &[u32],
+        weights: Option<&[i64]>,
+    ) -> Result<()> {
         let column = arguments[0].as_primitive::<T>();
         let totals = &mut self.totals;
         let mut add = |id: u32, value: T::Native, weight: i64| {
@@ -164,7 +173,8 @@ where
 
     fn mark_changed(&self, ids: &[u32], changed: &mut [bool]) {
         for (at, id) in ids.iter().enumerate() {
-            let ((old_sum, old_count), (sum, count)) = (self.remembered[at], self.totals[*id as usize]);
+            let ((old_sum, old_count), (sum, count)) =
+                (self.remembered[at], self.totals[*id as usize]);
             let is_same = old_sum == sum && (old_count == count || self.finish == Finish::Sum);
             let was_null = old_count == 0;
             let is_null = count == 0;
@@ -182,7 +192,8 @@ where
         let values = totals.iter().map(value).collect::<Result<Vec<_>>>()?;
         let nulls: NullBuffer = totals.iter().map(|(_, count)| *count != 0).collect();
         let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
-        let column = PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(self.output.clone());
+        let column =
+            PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(self.output.clone());
         Ok(vec![Arc::new(column)])
     }
 
@@ -202,7 +213,8 @@ where
     }
 
     fn save(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
-        let sums = PrimitiveArray::<T>::from_iter_values(ids.iter().map(|id| self.totals[*id as usize].0));
+        let sums =
+            PrimitiveArray::<T>::from_iter_values(ids.iter().map(|id| self.totals[*id as usize].0));
         let counts = Int64Array::from_iter_values(ids.iter().map(|id| self.totals[*id as usize].1));
         Ok(vec![Arc::new(sums.with_data_type(self.input.clone())), Arc::new(counts)])
     }
