@@ -50,6 +50,8 @@ pub enum Offer {
     Buffered,
     /// It is a copy of an event seen before.
     Copy,
+    /// It is a message that was read before, from the same place in the log.
+    ReadAgain,
     /// It claims a position passed before this assembler began or too long ago to be remembered:
     /// a copy only if the log's event at that position has this id.
     Unverified(Message),
@@ -109,13 +111,13 @@ impl Assembler {
         let position = message.position.0;
         if position < self.next {
             return match self.recent.check(position, message.event_id) {
-                Remembered::Same => Ok(Offer::Copy),
                 Remembered::Other(known) => Err(differs(known, &message)),
-                Remembered::Unknown if is_read_again => {
+                Remembered::Same if !is_read_again => Ok(Offer::Copy),
+                Remembered::Unknown if !is_read_again => Ok(Offer::Unverified(message)),
+                _ => {
                     self.recent.remember(position, message.event_id);
-                    Ok(Offer::Copy)
+                    Ok(Offer::ReadAgain)
                 }
-                Remembered::Unknown => Ok(Offer::Unverified(message)),
             };
         }
         let index = usize::try_from(position - self.next)
@@ -127,7 +129,7 @@ impl Assembler {
             if known.event_id != message.event_id {
                 return Err(differs(known.event_id, &message));
             }
-            return Ok(Offer::Copy);
+            return Ok(if is_read_again { Offer::ReadAgain } else { Offer::Copy });
         }
         self.buffered_bytes += bytes(&message);
         self.ring[index] = Some(message);

@@ -6,9 +6,7 @@ use crate::Message;
 
 #[derive(Debug)]
 pub(super) struct Partition {
-    /// Where this run began: messages before it were read by an earlier one.
-    start: i64,
-    /// The offset after the last message read.
+    /// The offset after the last message read, by this run or an earlier one.
     next: i64,
     last_position: u64,
     /// Offset and position of what was read and not settled.
@@ -18,21 +16,16 @@ pub(super) struct Partition {
 }
 
 impl Partition {
-    pub(super) fn new(start: i64) -> Self {
-        Self {
-            start,
-            next: start,
-            last_position: 0,
-            pending: VecDeque::new(),
-            held: VecDeque::new(),
-        }
+    pub(super) fn new(next: i64) -> Self {
+        Self { next, last_position: 0, pending: VecDeque::new(), held: VecDeque::new() }
     }
 
-    /// Notes that a message was read; whether an earlier run had read it already.
+    /// Notes that a message was read; whether it had been read before, by this run or an earlier one.
     pub(super) fn read(&mut self, offset: i64, position: u64) -> bool {
+        let is_read_again = offset < self.next;
         self.next = self.next.max(offset + 1);
         self.last_position = position;
-        offset < self.start
+        is_read_again
     }
 
     pub(super) fn last_position(&self) -> u64 {

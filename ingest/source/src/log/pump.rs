@@ -40,7 +40,7 @@ pub(crate) fn pump(
             pumped.messages += 1;
             match read {
                 Read::Event(message) => match assembler.offer(message)? {
-                    Offer::Buffered => {}
+                    Offer::Buffered | Offer::ReadAgain => {}
                     Offer::Copy => pumped.copies += 1,
                     Offer::Unverified(message) => odd(Odd::Unverified(message)),
                 },

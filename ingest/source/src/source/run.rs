@@ -43,6 +43,9 @@ pub(super) struct Run {
     gap: GapWatch,
     copies_dropped: u64,
     told_at: Option<Instant>,
+    /// The missing position for which the log was last opened again.
+    reopened_for: Option<Position>,
+    reopen: bool,
     /// Ids of one file of the second copy, by position from the first.
     copied_ids: Option<(Position, Vec<Uuid>)>,
 }
@@ -66,6 +69,8 @@ impl Run {
             gap: GapWatch::default(),
             copies_dropped: 0,
             told_at: None,
+            reopened_for: None,
+            reopen: false,
             copied_ids: None,
         };
         let mut opened = Some(opened);
@@ -87,12 +92,18 @@ impl Run {
         if from_copy && !self.read_copy(opened)? {
             return Ok(());
         }
-        let log = LogOptions::live(&self.options);
-        let reader = std::thread::current();
-        let log = Log::open(&log, &self.assembler.offsets(), move || reader.unpark())?;
-        announce(opened);
-        while self.turn(&log)? {}
-        Ok(())
+        let options = LogOptions::live(&self.options);
+        loop {
+            let reader = std::thread::current();
+            let log = Log::open(&options, &self.assembler.offsets(), move || reader.unpark())?;
+            announce(opened);
+            self.reopen = false;
+            while !self.reopen {
+                if !self.turn(&log)? {
+                    return Ok(());
+                }
+            }
+        }
     }
 
     /// Reads the second copy to its end.
@@ -270,14 +281,21 @@ impl Run {
                 metrics::gap();
             }
             Waited::Long(waited) => {
-                if let Some(missing) = missing
-                    && waited >= self.options.gap_wait
-                {
+                let Some(missing) = missing else { return Ok(()) };
+                if waited >= self.options.gap_wait {
                     return Err(Error::Gap {
                         missing: missing.position,
                         seen: missing.seen,
                         waited,
                     });
+                }
+                // A broker that lost its tail is sent it again, below the offsets reached here, and
+                // some brokers never say so: read once more from further back.
+                if waited >= self.options.gap_wait / 2
+                    && self.reopened_for.replace(missing.position) != Some(missing.position)
+                {
+                    tracing::warn!(position = missing.position.0, "reading the log's tail again");
+                    self.reopen = true;
                 }
             }
         }

@@ -132,7 +132,8 @@ fn copies_that_disagree_halt_wherever_they_meet() {
         passed.offer(message.clone()).expect("an event");
     }
     assert_eq!(passed.take(&EVERYTHING).expect("the log").len(), log.len());
-    assert_eq!(passed.offer(log[9].clone()).expect("a copy"), Offer::Copy);
+    let copy = Message { offset: 1_000_000, ..log[9].clone() };
+    assert_eq!(passed.offer(copy).expect("a copy"), Offer::Copy);
     let error = passed.offer(impostor(10)).expect_err("a different event later");
     assert!(matches!(error, Error::CopyDiffers { position: Position(10), .. }), "{error}");
 }
@@ -147,6 +148,22 @@ fn a_copy_too_old_to_remember_is_never_dropped_unchecked() {
     assembler.take(&EVERYTHING).expect("the log");
     let copy = Message { offset: 1_000_000, ..log[0].clone() };
     assert_eq!(assembler.offer(copy.clone()).expect("a copy"), Offer::Unverified(copy));
+}
+
+#[test]
+fn what_is_read_again_from_the_same_place_is_no_copy() {
+    let log = given_log(20, 50);
+    let mut assembler = Assembler::new(&Cut::default(), WIDE, 10);
+    for message in &log {
+        assembler.offer(message.clone()).expect("an event");
+    }
+    assembler.take(&EVERYTHING).expect("the log");
+    for message in &log {
+        assert_eq!(assembler.offer(message.clone()).expect("read again"), Offer::ReadAgain);
+    }
+    let last = log.last().expect("an event");
+    let impostor = Message { event_id: Uuid::from_u128(42), ..last.clone() };
+    assembler.offer(impostor).expect_err("a different event where one was remembered");
 }
 
 #[test]
