@@ -35,18 +35,27 @@ pub(crate) fn fingerprint() -> String {
     SETUP.join(";")
 }
 
-/// The folder of the cluster, made if missing.
+/// The folder of the cluster, made if missing, moved where PostgreSQL's user can reach it.
 pub(super) fn folder(data_dir: &Path, user: Option<RunAs>) -> Result<PathBuf> {
     let wanted = data_dir.join(FOLDER);
-    if let Ok(existing) = fs::canonicalize(&wanted) {
-        return Ok(existing);
-    }
-    let folder = user::reachable(&wanted, user)?;
-    fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
-    if folder != std::path::absolute(&wanted).map_err(Error::file("find", &wanted))? {
+    let existing = fs::canonicalize(&wanted).ok();
+    let current = match &existing {
+        Some(existing) => existing.clone(),
+        None => std::path::absolute(&wanted).map_err(Error::file("find", &wanted))?,
+    };
+    let folder = user::reachable(&current, user)?;
+    if folder != current {
+        // What is there has lost the data directory that linked to it.
+        fs::remove_dir_all(&folder).map_err(Error::file("remove", &folder))?;
+        if existing.is_some() {
+            user::copy_tree(&current, &folder)?;
+            fs::remove_dir_all(&current).map_err(Error::file("remove", &current))?;
+        }
+        // A link to nowhere may stand in the way.
         let _ = fs::remove_file(&wanted);
         symlink(&folder, &wanted).map_err(Error::file("link", &wanted))?;
     }
+    fs::create_dir_all(&folder).map_err(Error::file("make", &folder))?;
     let private = fs::Permissions::from_mode(0o700);
     fs::set_permissions(&folder, private).map_err(Error::file("protect", &folder))?;
     user::give(&folder, user)?;
@@ -60,8 +69,6 @@ pub(super) async fn initialise(
     user: Option<RunAs>,
     secrets: &Secrets,
 ) -> Result<bool> {
-    // A copied or restored data directory may belong to who copied it.
-    user::give(folder, user)?;
     let cluster = folder.join(CLUSTER);
     if cluster.exists() {
         return Ok(false);

@@ -1,7 +1,7 @@
 //! PostgreSQL: passwords, rights of the role, restart after `kill -9`, nothing lost.
 
 use anyhow::{Context as _, Result, ensure};
-use millrace_local::testing;
+use millrace_local::{Options, Stack, testing};
 use nix::sys::signal::Signal;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{Connection as _, PgConnection};
@@ -120,5 +120,34 @@ async fn a_new_cluster_has_a_system_identifier_of_its_own() -> Result<()> {
     let b: String =
         sqlx::query_scalar(IDENTIFIER).fetch_one(&mut connect(&made.url()).await?).await?;
     assert_ne!(a, b);
+    Ok(())
+}
+
+/// Matters for root: a checkout under `/root` is closed to the user that PostgreSQL runs as.
+#[tokio::test]
+async fn a_data_directory_in_a_closed_folder_works_and_a_new_one_there_starts_empty() -> Result<()>
+{
+    // Temporary folders are closed to others.
+    let closed = tempfile::tempdir()?;
+    let data_dir = closed.path().join("data");
+    let start = async || Stack::start(Options::new(&data_dir)).await;
+
+    let stack = start().await?;
+    let url = stack.endpoints().postgres_url.clone();
+    sqlx::raw_sql("create table kept (n int)").execute(&mut connect(&url).await?).await?;
+    stack.shutdown().await;
+    let stack = start().await?;
+    sqlx::raw_sql("select n from kept").execute(&mut connect(&url).await?).await?;
+    stack.shutdown().await;
+
+    std::fs::remove_dir_all(&data_dir)?;
+    let stack = start().await?;
+    let mut connection = connect(&stack.endpoints().postgres_url).await?;
+    let kept: Option<String> =
+        sqlx::query_scalar("select to_regclass('kept')::text").fetch_one(&mut connection).await?;
+    assert_eq!(kept, None);
+    stack.shutdown().await;
+    let elsewhere = std::fs::canonicalize(data_dir.join("postgres"))?;
+    std::fs::remove_dir_all(elsewhere)?;
     Ok(())
 }
