@@ -24,6 +24,7 @@ use axum::{
     http::{HeaderValue, Request as HttpRequest, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
     routing::get,
+    serve::ListenerExt as _,
 };
 use futures::stream;
 use millrace_chdb::{Engine, Progress};
@@ -111,7 +112,13 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         .route("/", get(query).post(query))
         .with_state(Arc::clone(&server));
 
-    let listener = TcpListener::bind(listen).await.map_err(io)?;
+    let listener = TcpListener::bind(listen).await.map_err(io)?.tap_io(|stream| {
+        // Head and body of an answer are written apart: without this the client's delayed
+        // acknowledgement holds the body back for 40 ms.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::warn!(%error, "cannot send without delay");
+        }
+    });
     let mut terminate = signal(SignalKind::terminate()).map_err(io)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(io)?;
     let (stop, stopped) = oneshot::channel::<()>();
