@@ -76,6 +76,10 @@ pub enum Error {
     Kernel(#[from] millrace_kernel::Error),
     #[error(transparent)]
     Arrow(#[from] arrow::error::ArrowError),
+    #[error(transparent)]
+    Views(#[from] millrace_views::Error),
+    #[error(transparent)]
+    Engine(#[from] millrace_engine::Error),
     #[error("an answer can't be written as JSON")]
     Json(#[from] serde_json::Error),
 }
@@ -96,7 +100,7 @@ impl Error {
             | Self::CorsOrigin { .. }
             | Self::SecretShort { .. } => "configuration",
             Self::Serve(_) | Self::Randomness { .. } | Self::PasswordHash { .. } => "internal",
-            Self::Arrow(_) | Self::Json(_) => "internal",
+            Self::Arrow(_) | Self::Json(_) | Self::Engine(_) => "internal",
             Self::Credentials => "credentials",
             Self::LoginLocked { .. } => "login_locked",
             Self::RefreshUnknown => "refresh_token_unknown",
@@ -113,6 +117,7 @@ impl Error {
             Self::CompanyWide { .. } => "forbidden",
             Self::StreamsTaken { .. } => "streams_taken",
             Self::Kernel(error) => error.code(),
+            Self::Views(error) => error.code(),
         }
     }
 
@@ -131,6 +136,7 @@ impl Error {
             Self::ShopForbidden { .. } | Self::CompanyWide { .. } => StatusCode::FORBIDDEN,
             Self::PipelineAbsent => StatusCode::SERVICE_UNAVAILABLE,
             Self::Kernel(error) => error.status(),
+            Self::Views(error) => views_status(error),
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -154,8 +160,19 @@ impl Error {
         match self {
             Self::LoginLocked { retry_after_seconds } => Some(*retry_after_seconds),
             Self::StreamsTaken { .. } => Some(RETRY_SECONDS),
+            Self::Views(error) if error.is_retryable() => Some(1),
             _ => None,
         }
+    }
+}
+
+fn views_status(error: &millrace_views::Error) -> StatusCode {
+    use millrace_views::Error as Views;
+    match error {
+        Views::UnknownView { .. } | Views::NotServed { .. } => StatusCode::NOT_FOUND,
+        Views::FrontierTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
+        Views::Stopped { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -12,12 +12,14 @@ use axum::{Router, middleware};
 use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use millrace_kernel::{Authenticator, Kernel};
+use millrace_views::PipelineHandle;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::operation::Parts;
-use crate::{Error, Identity, Options, document, identity, layer, operation, web};
+use crate::view::Slots;
+use crate::{Error, Identity, Options, document, identity, layer, operation, view, web};
 
 /// Everything a request may need. Cheap to clone.
 #[derive(Clone)]
@@ -26,9 +28,11 @@ pub struct GatewayState(Arc<Inner>);
 struct Inner {
     kernel: Kernel,
     identity: Identity,
+    pipeline: Option<PipelineHandle>,
     metrics: Option<PrometheusHandle>,
     parts: Parts,
     options: Options,
+    streams: Slots,
     shutdown: CancellationToken,
 }
 
@@ -43,6 +47,8 @@ impl fmt::Debug for GatewayState {
 pub struct GatewayParts {
     pub kernel: Kernel,
     pub identity: Identity,
+    /// None: views are answered 503, commands work.
+    pub pipeline: Option<PipelineHandle>,
     /// Of [`crate::meter::install`].
     pub metrics: Option<PrometheusHandle>,
     pub parts: Parts,
@@ -54,8 +60,11 @@ pub struct GatewayParts {
 impl GatewayState {
     #[must_use]
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { kernel, identity, metrics, parts, options, shutdown } = parts;
-        Self(Arc::new(Inner { kernel, identity, metrics, parts, options, shutdown }))
+        let GatewayParts { kernel, identity, pipeline, metrics, parts, options, shutdown } = parts;
+        let streams = Slots::new(options.streams_max, options.streams_per_user_max);
+        let inner =
+            Inner { kernel, identity, pipeline, metrics, parts, options, streams, shutdown };
+        Self(Arc::new(inner))
     }
 
     pub(crate) fn kernel(&self) -> &Kernel {
@@ -64,6 +73,18 @@ impl GatewayState {
 
     pub(crate) fn identity(&self) -> &Identity {
         &self.0.identity
+    }
+
+    pub(crate) fn pipeline(&self) -> Option<&PipelineHandle> {
+        self.0.pipeline.as_ref()
+    }
+
+    pub(crate) fn require_pipeline(&self) -> Result<&PipelineHandle, Error> {
+        self.pipeline().ok_or(Error::PipelineAbsent)
+    }
+
+    pub(crate) fn streams(&self) -> &Slots {
+        &self.0.streams
     }
 
     pub(crate) fn metrics(&self) -> Option<&PrometheusHandle> {
@@ -118,10 +139,20 @@ impl Gateway {
 }
 
 fn routes(gateway: &GatewayState) -> OpenApiRouter<GatewayState> {
+    let contexts = OpenApiRouter::new()
+        .merge(millrace_product::routes())
+        .merge(millrace_party::routes())
+        .merge(millrace_finance::routes())
+        .merge(millrace_inventory::routes())
+        .merge(millrace_sales::routes())
+        .merge(millrace_purchase::routes())
+        .with_state(gateway.kernel().clone());
     let authenticator = gateway.identity().authenticator().clone();
     let guarded = OpenApiRouter::new()
+        .merge(contexts)
         .merge(identity::own_routes())
         .merge(operation::status_routes())
+        .merge(view::routes())
         .route_layer(middleware::from_fn_with_state(authenticator, Authenticator::authenticate));
     OpenApiRouter::with_openapi(document::describe()).merge(identity::open_routes()).merge(guarded)
 }

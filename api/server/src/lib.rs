@@ -8,7 +8,8 @@
 //! For: HTTP, who is asking, and what the API says of itself. Not for: business rules (the
 //! contexts), keeping views true (`millrace-views`), starting parts (`millrace-local`).
 //!
-//! In: requests on port 4000. Out: answers, spans, metrics; rows of the schema `identity`.
+//! In: requests on port 4000, snapshots and changes through a [`millrace_views::PipelineHandle`].
+//! Out: answers, streams, spans, metrics; rows of the schema `identity`.
 
 mod document;
 mod error;
@@ -20,6 +21,7 @@ mod operation;
 mod options;
 mod serve;
 pub mod telemetry;
+mod view;
 mod web;
 
 pub use error::Error;

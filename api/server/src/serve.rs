@@ -3,6 +3,7 @@
 use std::future::IntoFuture;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
 use crate::{Error, GatewayState};
@@ -19,6 +20,12 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let stop = gateway.shutdown().clone();
     let stopped = stop.clone();
+    // An event of a stream is a small write that must not wait for the acknowledgement before it.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "a connection can't be told to send at once");
+        }
+    });
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { stop.cancelled().await })
         .into_future();

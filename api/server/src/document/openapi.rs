@@ -44,9 +44,15 @@ pub(crate) fn describe() -> OpenApi {
     OpenApiBuilder::new()
         .info(info)
         .tags(Some([
-            tag("Login", "Who is asking"),
-            tag("Views", "SQL views kept true by the stream, as JSON and live"),
-            tag("Operations", "How the installation fares"),
+            tag("login", "Who is asking"),
+            tag("views", "SQL views kept true by the stream, as JSON and live"),
+            tag("operations", "How the installation fares"),
+            tag("products", "What is sold, and the promotions planned for it"),
+            tag("parties", "Shops, customers and vendors"),
+            tag("sales", "Invoices of the till, and returns"),
+            tag("inventory", "Stock and its corrections"),
+            tag("purchases", "Goods received"),
+            tag("finance", "Ledgers and journal entries"),
         ]))
         .build()
 }

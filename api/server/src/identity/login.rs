@@ -43,7 +43,7 @@ impl Validate for Login {
 #[utoipa::path(
     post,
     path = "/auth/login",
-    tag = "Login",
+    tag = "login",
     request_body = Login,
     security(()),
     responses(

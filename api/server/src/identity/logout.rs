@@ -13,7 +13,7 @@ use crate::{Error, GatewayState};
 #[utoipa::path(
     post,
     path = "/auth/logout",
-    tag = "Login",
+    tag = "login",
     request_body = Refresh,
     security(()),
     responses((status = 204, description = "The session has ended, or there was none"))

@@ -13,7 +13,8 @@ use crate::{Error, GatewayState};
 #[utoipa::path(
     get,
     path = "/api/v1/me",
-    tag = "Login",
+    tag = "login",
+    operation_id = "read_me",
     responses((status = 200, description = "The account behind the access token", body = Person))
 )]
 pub(super) async fn me(

@@ -38,7 +38,7 @@ impl Validate for Refresh {
 #[utoipa::path(
     post,
     path = "/auth/refresh",
-    tag = "Login",
+    tag = "login",
     request_body = Refresh,
     security(()),
     responses(

@@ -106,7 +106,7 @@ impl Measured {
     fn end(mut self, status: StatusCode, span: &Span) {
         self.is_ended = true;
         self.count(status.as_str());
-        span.record("http.response.status_code", status.as_u16());
+        span.record("http.response.status_code", i64::from(status.as_u16()));
         let elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let _entered = span.enter();
         if status.is_server_error() {

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use millrace_kernel::Kernel;
 use serde::Serialize;
 
+use super::status::pipeline_part;
 use super::{Part, PartState};
 use crate::GatewayState;
 
@@ -45,15 +46,13 @@ pub(super) async fn ready(State(gateway): State<GatewayState>) -> (StatusCode, J
 /// The parts the process reports, and those the gateway asks itself.
 pub(super) async fn parts(gateway: &GatewayState) -> BTreeMap<String, Part> {
     let mut parts = gateway.parts().ask();
-    let database = database(gateway.kernel()).await;
-    parts
-        .entry("postgres".to_owned())
-        .and_modify(|part| {
-            if part.state == PartState::Ready {
-                *part = database.clone();
-            }
-        })
-        .or_insert(database);
+    let reported = parts.get("postgres").is_none_or(|part| part.state == PartState::Ready);
+    if reported {
+        parts.insert("postgres".to_owned(), database(gateway.kernel()).await);
+    }
+    if let Some(pipeline) = gateway.pipeline() {
+        parts.insert("pipeline".to_owned(), pipeline_part(pipeline));
+    }
     parts
 }
 

@@ -8,10 +8,11 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use millrace_events::ShopId;
 use millrace_kernel::{Kernel, SettableClock};
 use millrace_server::identity::{NewUser, SERVICE, put_user};
-use millrace_server::telemetry;
+use millrace_server::telemetry::{self, Telemetry};
 use millrace_server::{
     Gateway, GatewayParts, GatewayState, Identity, Options, Parts, meter, serve,
 };
+use millrace_views::PipelineHandle;
 use reqwest::{Client, RequestBuilder, Response};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -19,18 +20,41 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::collector::Collector;
+
 pub const PASSWORD: &str = "correct horse battery staple";
 
 /// One runtime for all tests: the shared PostgreSQL is looked after by its tasks.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+static PROCESS: LazyLock<Process> = LazyLock::new(|| RUNTIME.block_on(Process::start()));
+
 /// What a process has once.
-static PROCESS: LazyLock<PrometheusHandle> = LazyLock::new(|| {
-    let options = telemetry::Options { filter: "error".into(), ..telemetry::Options::default() };
-    telemetry::init(&options).expect("telemetry");
-    meter::install().expect("metrics")
-});
+pub struct Process {
+    pub telemetry: Telemetry,
+    pub collector: Collector,
+    metrics: PrometheusHandle,
+}
+
+impl Process {
+    async fn start() -> Self {
+        let (collector, url) = Collector::start().await;
+        let options = telemetry::Options {
+            filter: "off".into(),
+            otlp_url: Some(url),
+            sample_ratio: 0.0,
+            ..telemetry::Options::default()
+        };
+        let telemetry = telemetry::init(&options).expect("telemetry");
+        Self { telemetry, collector, metrics: meter::install().expect("metrics") }
+    }
+}
+
+pub fn process() -> &'static Process {
+    &PROCESS
+}
 
 pub fn run<T>(test: impl Future<Output = T>) -> T {
+    process();
     RUNTIME.block_on(test)
 }
 
@@ -38,7 +62,6 @@ pub struct Server {
     pub base: String,
     pub clock: SettableClock,
     pub kernel: Kernel,
-    pub state: GatewayState,
     pub client: Client,
     shutdown: CancellationToken,
 }
@@ -59,7 +82,14 @@ impl Server {
     }
 
     pub async fn start_with(options: Options, parts: Parts) -> Self {
-        let metrics = PROCESS.clone();
+        Self::start_on(options, parts, None).await
+    }
+
+    pub async fn start_on(
+        options: Options,
+        parts: Parts,
+        pipeline: Option<PipelineHandle>,
+    ) -> Self {
         let url = millrace_local::testing::database().await.expect("a database");
         let clock = SettableClock::at(start_of_time());
         let kernel = Kernel::connect(&url, Arc::new(clock.clone())).await.expect("a kernel");
@@ -69,7 +99,8 @@ impl Server {
         let state = GatewayState::new(GatewayParts {
             kernel: kernel.clone(),
             identity,
-            metrics: Some(metrics),
+            pipeline,
+            metrics: Some(process().metrics.clone()),
             parts,
             options,
             shutdown: shutdown.clone(),
@@ -77,9 +108,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         let router = Gateway::router(&state).expect("a router");
-        let served = state.clone();
-        tokio::spawn(async move { serve(listener, router, &served).await });
-        Self { base, clock, kernel, state, client: Client::new(), shutdown }
+        tokio::spawn(async move { serve(listener, router, &state).await });
+        Self { base, clock, kernel, client: Client::new(), shutdown }
     }
 
     pub async fn add_user(&self, email: &str, roles: &[&str], shops: &[ShopId]) {

@@ -1,0 +1,32 @@
+//! Views over HTTP: listed, read page by page, followed live.
+
+mod change;
+mod filter;
+mod follow;
+mod kind;
+mod list;
+mod page;
+mod query;
+mod read;
+mod rows;
+mod scope;
+mod slot;
+mod sse;
+mod stream;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::GatewayState;
+
+pub(crate) use slot::Slots;
+
+pub(crate) fn routes() -> OpenApiRouter<GatewayState> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list))
+        .routes(routes!(read::read))
+        .routes(routes!(stream::stream))
+}
+
+/// Header with the position an answer is true at.
+const POSITION_HEADER: &str = "millrace-position";
