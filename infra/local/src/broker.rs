@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     Assets, Error, Part, Port, Result, ports,
-    supervisor::{Component, Launch, previous},
+    supervisor::{Component, Launch, Unready, previous},
 };
 
 /// The broker, its log in `kafka/` of the data directory.
@@ -73,8 +73,9 @@ impl Component for Broker {
         }
     }
 
-    async fn probe(&self) -> Result<(), String> {
-        answers(&format!("127.0.0.1:{}", self.port)).await.map_err(|e| e.to_string())
+    async fn probe(&self) -> Result<(), Unready> {
+        let address = format!("127.0.0.1:{}", self.port);
+        answers(&address).await.map_err(|e| Unready::Silent(e.to_string()))
     }
 
     fn port(&self) -> u16 {

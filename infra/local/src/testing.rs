@@ -5,9 +5,13 @@
 //! cache and copied: copies share a system identifier and passwords, unless asked otherwise.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -28,7 +32,11 @@ use crate::{
 };
 
 const PREFIX: &str = "millrace-test-";
-/// Younger folders may belong to a test that has not taken their lock yet.
+/// File in a data directory that the process that made it keeps locked until it ends, also while
+/// nothing runs there.
+const OWNER: &str = ".owner";
+static OWNED: Mutex<Vec<File>> = Mutex::new(Vec::new());
+/// Younger folders may not be locked yet.
 const LEFTOVER_AFTER: Duration = Duration::from_secs(60);
 
 /// A PostgreSQL of the test's own.
@@ -224,25 +232,35 @@ impl TestStack {
     }
 }
 
-/// A new temporary data directory; removes those that killed test processes left behind.
+/// A new temporary data directory; removes those that ended test processes left behind.
 pub fn data_dir() -> Result<TempDir> {
     let parent = env::temp_dir();
     for entry in fs::read_dir(&parent).map_err(Error::file("read", &parent))?.flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        let age =
-            entry.metadata().and_then(|meta| meta.modified()).ok().and_then(|at| at.elapsed().ok());
-        if is_ours
-            && age.is_some_and(|age| age > LEFTOVER_AFTER)
-            && DataDirLock::take(&entry.path()).is_ok()
-        {
+        if is_ours && is_leftover(&entry) {
             // Another process may be removing it too.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    tempfile::Builder::new()
-        .prefix(PREFIX)
-        .tempdir_in(&parent)
-        .map_err(Error::file("make a folder in", parent))
+    let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&parent);
+    let dir = made.map_err(Error::file("make a folder in", parent))?;
+    let owner = dir.path().join(OWNER);
+    let lock =
+        File::create(&owner).and_then(|file| file.try_lock().map(|()| file).map_err(Into::into));
+    let lock = lock.map_err(Error::file("lock", owner))?;
+    OWNED.lock().unwrap_or_else(PoisonError::into_inner).push(lock);
+    Ok(dir)
+}
+
+fn is_leftover(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|meta| meta.modified()).ok();
+    let age = modified.and_then(|at| at.elapsed().ok());
+    let is_owned = || {
+        let owner = File::open(entry.path().join(OWNER));
+        owner.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    };
+    let is_running = || DataDirLock::take(&entry.path()).is_err();
+    age.is_some_and(|age| age > LEFTOVER_AFTER) && !is_owned() && !is_running()
 }
 
 /// Fills a data directory with a copy of the ready-made cluster and its passwords.

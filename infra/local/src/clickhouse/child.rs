@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::{
     Assets, Error, Part, Port, Result, ports,
     secrets::Secrets,
-    supervisor::{Component, Launch, previous},
+    supervisor::{Component, Launch, Unready, previous},
 };
 
 /// The one user of the embedded server.
@@ -103,11 +103,15 @@ impl Component for ClickHouse {
         }
     }
 
-    async fn probe(&self) -> Result<(), String> {
+    async fn probe(&self) -> Result<(), Unready> {
+        let silent = |reason: reqwest::Error| Unready::Silent(reason.to_string());
         let url = format!("http://127.0.0.1:{}/ping", self.port);
-        let answer = self.http.get(url).send().await.map_err(|e| e.to_string())?;
-        let text = answer.text().await.map_err(|e| e.to_string())?;
-        if text == "Ok.\n" { Ok(()) } else { Err(format!("/ping answers {text:?}")) }
+        let text = self.http.get(url).send().await.map_err(silent)?.text().await.map_err(silent)?;
+        if text == "Ok.\n" {
+            Ok(())
+        } else {
+            Err(Unready::Silent(format!("/ping answers {text:?}")))
+        }
     }
 
     fn port(&self) -> u16 {

@@ -21,7 +21,7 @@ use sqlx::{
 use crate::{
     Assets, Error, Part, Port, PostgresSettings, Result, ports,
     secrets::Secrets,
-    supervisor::{Component, Launch, previous},
+    supervisor::{Component, Launch, Unready, previous},
     user::RunAs,
 };
 pub(crate) use init::fingerprint;
@@ -140,7 +140,7 @@ impl Component for Postgres {
         }
     }
 
-    async fn probe(&self) -> Result<(), String> {
+    async fn probe(&self) -> Result<(), Unready> {
         let options = PgConnectOptions::new()
             .host("127.0.0.1")
             .port(self.port)
@@ -148,10 +148,9 @@ impl Component for Postgres {
             .password(self.secrets.postgres.expose_secret())
             .database(DATABASE)
             .ssl_mode(PgSslMode::Disable);
-        let mut connection =
-            PgConnection::connect_with(&options).await.map_err(|e| e.to_string())?;
-        connection.ping().await.map_err(|e| e.to_string())?;
-        connection.close().await.map_err(|e| e.to_string())
+        let mut connection = PgConnection::connect_with(&options).await.map_err(unready)?;
+        connection.ping().await.map_err(unready)?;
+        connection.close().await.map_err(unready)
     }
 
     fn port(&self) -> u16 {
@@ -174,6 +173,17 @@ impl Component for Postgres {
 
     fn halt(&self) -> Signal {
         Signal::SIGQUIT
+    }
+}
+
+fn unready(error: sqlx::Error) -> Unready {
+    /// `too_many_connections`, `cannot_connect_now` (it starts, recovers or ends).
+    const PATIENCE: [&str; 2] = ["53300", "57P03"];
+    let code = error.as_database_error().and_then(|e| e.code());
+    if code.is_some_and(|code| PATIENCE.contains(&code.as_ref())) {
+        Unready::Busy(error.to_string())
+    } else {
+        Unready::Silent(error.to_string())
     }
 }
 

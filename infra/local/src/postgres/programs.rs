@@ -84,7 +84,7 @@ impl Programs {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(Error::file("start", &program))?;
+            .map_err(Error::file("start setpriv (package util-linux) for", &program))?;
         let mut stdin = child.stdin.take().expect("stdin is piped");
         // A program that ends early closes its end; its exit code tells more than that.
         let _ = stdin.write_all(input.as_bytes()).await;

@@ -7,6 +7,15 @@ use nix::sys::signal::Signal;
 use super::Launch;
 use crate::{Part, Result};
 
+/// Why a part is not ready.
+#[derive(Debug)]
+pub(crate) enum Unready {
+    /// It answers, and asks for patience: it recovers, or all its connections are taken.
+    Busy(String),
+    /// It gives no answer that a healthy one would.
+    Silent(String),
+}
+
 /// One embedded server.
 pub(crate) trait Component {
     /// Which one it is.
@@ -20,7 +29,7 @@ pub(crate) trait Component {
     fn launch(&self) -> Launch;
 
     /// Asks the running server something that only a healthy one can answer.
-    async fn probe(&self) -> Result<(), String>;
+    async fn probe(&self) -> Result<(), Unready>;
 
     /// The port it listens on, once prepared.
     fn port(&self) -> u16;

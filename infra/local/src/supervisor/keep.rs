@@ -9,11 +9,13 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use super::{Board, Component, State, log, previous};
+use super::{Board, Component, State, Unready, log, previous};
 use crate::{Error, Part, Result, ports};
 
-/// How long a part may take to answer after its start. PostgreSQL may have to recover.
+/// How long a part may take to answer after its start.
 const READY_WITHIN: Duration = Duration::from_secs(120);
+/// How long it may then ask for patience: PostgreSQL replays what it had not written back.
+const RECOVERED_WITHIN: Duration = Duration::from_secs(900);
 const READY_POLL: Duration = Duration::from_millis(25);
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBE_WITHIN: Duration = Duration::from_secs(10);
@@ -169,19 +171,21 @@ async fn start(
     // Dropping the future (a stop during the start) must not leave the process behind.
     let mut guard = KillOnDrop(pid);
     let reason = loop {
-        let reason = match component.probe().await {
+        // Before the probe: a stranger on our port may answer it.
+        if let Ok(Some(status)) = child.try_wait() {
+            break format!("it ended ({status}): {}", last_line(&component.log()));
+        }
+        let (reason, within) = match probe(component).await {
             Ok(()) => {
                 guard.0 = None;
                 board.update(part, |s| s.state = State::Running);
                 tracing::info!(part = part.name(), pid, port = component.port(), took = ?started.elapsed(), "part is ready");
                 return Ok(child);
             }
-            Err(reason) => reason,
+            Err(Unready::Busy(reason)) => (reason, RECOVERED_WITHIN),
+            Err(Unready::Silent(reason)) => (reason, READY_WITHIN),
         };
-        if let Ok(Some(status)) = child.try_wait() {
-            break format!("it ended ({status}): {}", last_line(&component.log()));
-        }
-        if started.elapsed() > READY_WITHIN {
+        if started.elapsed() > within {
             break reason;
         }
         sleep(READY_POLL).await;
@@ -220,12 +224,9 @@ async fn watch_over(component: &impl Component, child: &mut Child) -> String {
         if let Err(error) = log::turn_over(&component.log()) {
             tracing::warn!(part = component.part().name(), %error, "cannot turn the log over");
         }
-        let answer = timeout(PROBE_WITHIN, component.probe())
-            .await
-            .unwrap_or_else(|_| Err("no answer in time".into()));
-        match answer {
-            Ok(()) => failed = 0,
-            Err(reason) => {
+        match probe(component).await {
+            Ok(()) | Err(Unready::Busy(_)) => failed = 0,
+            Err(Unready::Silent(reason)) => {
                 failed += 1;
                 tracing::warn!(
                     part = component.part().name(),
@@ -241,6 +242,12 @@ async fn watch_over(component: &impl Component, child: &mut Child) -> String {
             }
         }
     }
+}
+
+async fn probe(component: &impl Component) -> Result<(), Unready> {
+    timeout(PROBE_WITHIN, component.probe())
+        .await
+        .unwrap_or_else(|_| Err(Unready::Silent(format!("no answer within {PROBE_WITHIN:?}"))))
 }
 
 async fn end(component: &impl Component, child: &mut Child, how: Stop) {

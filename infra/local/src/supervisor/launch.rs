@@ -49,7 +49,10 @@ impl Launch {
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors);
-        command.spawn().map_err(Error::file("start", &self.program))
+        // The program itself was looked for when the part was made.
+        command
+            .spawn()
+            .map_err(Error::file("start setpriv (package util-linux) for", &self.program))
     }
 }
 

@@ -29,7 +29,7 @@ use tokio::{
 
 pub use self::status::{PartStatus, State};
 pub(crate) use self::{
-    component::Component,
+    component::{Component, Unready},
     keep::Stop,
     launch::{Launch, as_user},
     status::Board,

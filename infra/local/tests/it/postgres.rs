@@ -1,7 +1,9 @@
 //! PostgreSQL: passwords, rights of the role, restart after `kill -9`, nothing lost.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
-use millrace_local::{Options, Stack, testing};
+use millrace_local::{Options, PostgresSettings, Stack, testing};
 use nix::sys::signal::Signal;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{Connection as _, PgConnection};
@@ -96,6 +98,39 @@ async fn killed_it_comes_back_on_the_same_port_with_what_was_committed() -> Resu
     })
     .await?;
     assert_eq!(count, 1000);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_backend_is_postgresqls_own_affair_and_so_are_full_connections() -> Result<()> {
+    let settings =
+        PostgresSettings { max_connections: 10, shared_buffers_mib: 16, ..Default::default() };
+    let postgres = testing::postgres_with(settings).await?;
+    let (url, before) = (postgres.url(), postgres.pid());
+    let mut connection = connect(&url).await?;
+    let backend: i32 =
+        sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut connection).await?;
+    send(backend.try_into()?, Signal::SIGKILL)?;
+    // It ends all sessions and recovers, under the same postmaster.
+    eventually("PostgreSQL takes sessions again", async || {
+        connect(&url).await?.ping().await.map_err(Into::into)
+    })
+    .await?;
+
+    // As many as it takes; three are kept for superusers.
+    let mut held = Vec::new();
+    while let Ok(connection) = connect(&url).await {
+        held.push(connection);
+        ensure!(held.len() < 10, "more connections than max_connections");
+    }
+    // Longer than three health checks.
+    tokio::time::sleep(Duration::from_secs(17)).await;
+    drop(held);
+    eventually("PostgreSQL takes sessions again", async || {
+        connect(&url).await?.ping().await.map_err(Into::into)
+    })
+    .await?;
+    assert_eq!(postgres.pid(), before);
     Ok(())
 }
 
