@@ -233,7 +233,7 @@ impl Assembler {
             self.recent.push(message.event_id);
             let ends = message.number == message.size;
             taken.push(message);
-            if ends && (taken.len() >= target.events_max || taken_bytes >= target.bytes_max) {
+            if ends && target.is_reached(Size { events: taken.len(), bytes: taken_bytes }) {
                 break;
             }
         }

@@ -24,7 +24,7 @@ use crate::{Error, SourceOptions};
 pub(crate) use pump::{Odd, pump};
 use read::Read;
 
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Where the log is and how to read it.
@@ -105,11 +105,13 @@ impl ClientContext for Context {
 
 impl Log {
     /// Starts to read each partition at its offset in `offsets` (0 where there is none), `wake` is
-    /// called whenever something came for a partition that had nothing.
+    /// called whenever something came for a partition that had nothing. Waiting for the broker ends
+    /// with [`Error::Closed`] once `is_over`.
     pub(crate) fn open(
         options: &LogOptions,
         offsets: &BTreeMap<String, Vec<i64>>,
         wake: impl Fn() + Clone + Send + Sync + 'static,
+        is_over: impl Fn() -> bool,
     ) -> Result<Self, Error> {
         let connected = Arc::new(AtomicBool::new(true));
         let brokers = options.brokers.clone();
@@ -118,7 +120,7 @@ impl Log {
         let consumer: BaseConsumer<Context> =
             options.config().create_with_context(context).map_err(broken)?;
         let consumer = Arc::new(consumer);
-        let counts = options.partition_counts(&consumer)?;
+        let counts = options.partition_counts(&consumer, is_over)?;
 
         let mut assignment = TopicPartitionList::new();
         for (topic, count) in Topic::ALL.iter().zip(&counts) {
@@ -231,9 +233,16 @@ impl LogOptions {
     }
 
     /// Partitions of each topic, in the order of [`Topic::ALL`], once all topics exist.
-    fn partition_counts(&self, consumer: &BaseConsumer<Context>) -> Result<Vec<usize>, Error> {
+    fn partition_counts(
+        &self,
+        consumer: &BaseConsumer<Context>,
+        is_over: impl Fn() -> bool,
+    ) -> Result<Vec<usize>, Error> {
         let since = Instant::now();
         loop {
+            if is_over() {
+                return Err(Error::Closed);
+            }
             let is_last = since.elapsed() >= self.open_wait;
             // All topics at once: asking for one by name would let some brokers create it.
             let found = match consumer.fetch_metadata(None, CALL_TIMEOUT) {

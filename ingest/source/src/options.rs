@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::assemble::Size;
 use crate::{Cut, DeadLetters, LogCopy};
 
 /// Tells the time; handed in, so that tests and simulations decide what it is.
@@ -81,8 +82,18 @@ pub struct EpochTarget {
     /// Since its first transaction was complete.
     pub interval: Duration,
     pub events_max: usize,
-    /// Bytes of the events' JSON.
+    /// Bytes of the events' JSON; more than 1 GiB counts as 1 GiB.
     pub bytes_max: usize,
+}
+
+/// A column of an epoch has offsets of 32 bits. An epoch may exceed this by one transaction, and no
+/// transaction larger than this is decoded.
+pub(crate) const EPOCH_BYTES_MAX: usize = (1 << 30) - 1;
+
+impl EpochTarget {
+    pub(crate) fn is_reached(&self, ready: Size) -> bool {
+        ready.events >= self.events_max || ready.bytes >= self.bytes_max.min(EPOCH_BYTES_MAX)
+    }
 }
 
 impl Default for EpochTarget {

@@ -76,8 +76,7 @@ impl Source {
     /// Goes on after `options.start`, reading from the log.
     ///
     /// # Errors
-    /// [`Error::Broker`], [`Error::NoTopic`] after `options.open_wait`; [`Error::Partitions`];
-    /// [`Error::Store`] when the second copy can't be reached.
+    /// [`Error::Broker`], [`Error::NoTopic`] after `options.open_wait`; [`Error::Partitions`].
     pub async fn open(options: SourceOptions) -> Result<Self, Error> {
         Self::start(options, false).await
     }
@@ -86,7 +85,8 @@ impl Source {
     /// log. The broker need only hold what the copy does not.
     ///
     /// # Errors
-    /// As [`Source::open`], and [`Error::CopyDamaged`] as an epoch's error.
+    /// [`Error::Store`] when the second copy can't be reached. All others come in place of an epoch,
+    /// among them [`Error::CopyDamaged`].
     pub async fn open_from_copy(options: SourceOptions) -> Result<Self, Error> {
         Self::start(options, true).await
     }

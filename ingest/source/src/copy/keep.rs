@@ -172,7 +172,7 @@ impl Keeper {
             ..Cut::default()
         };
         let reader = std::thread::current();
-        let log = Log::open(&self.log, &start.offsets, move || reader.unpark())?;
+        let log = Log::open(&self.log, &start.offsets, move || reader.unpark(), &is_over)?;
         let mut assembler = Assembler::new(&start, CATCH_UP_BOUNDS, 1);
         let is_enough = |ready: Size| ready.events >= CATCH_UP_TARGET.events_max;
         let mut heard_at = Instant::now();

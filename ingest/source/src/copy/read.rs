@@ -78,9 +78,7 @@ impl CopyEpochs {
     pub async fn next_epoch(&mut self) -> Result<Option<SourceEpoch>, Error> {
         loop {
             let ready = self.assembler.ready();
-            let is_full =
-                ready.events >= self.target.events_max || ready.bytes >= self.target.bytes_max;
-            let message = if is_full || self.reader.last >= self.until {
+            let message = if self.target.is_reached(ready) || self.reader.last >= self.until {
                 None
             } else {
                 self.reader.next().await?

@@ -8,6 +8,7 @@ use millrace_events::{Position, catalogue};
 
 use super::table::Table;
 use super::{Result, Undecodable};
+use crate::options::EPOCH_BYTES_MAX;
 use crate::{Error, EventType, Message};
 
 /// Decodes messages into the tables of an epoch.
@@ -49,6 +50,13 @@ impl Decoder {
         &mut self,
         messages: &[Message],
     ) -> std::result::Result<(), (Position, Undecodable)> {
+        let bytes = messages.iter().filter_map(|message| message.value.as_ref()).map(|it| it.len());
+        if let (bytes, Some(first)) = (bytes.sum::<usize>(), messages.first())
+            && bytes > EPOCH_BYTES_MAX
+        {
+            let what = format!("its transaction has {bytes} bytes, at most {EPOCH_BYTES_MAX} fit");
+            return Err((first.position, *Undecodable::new(what)));
+        }
         let before = messages.iter().filter_map(|message| match message.event_type {
             EventType::Known(index) => Some((index, self.tables[index].rows())),
             EventType::Unknown(_) => None,

@@ -95,7 +95,10 @@ impl Run {
         let options = LogOptions::live(&self.options);
         loop {
             let reader = std::thread::current();
-            let log = Log::open(&options, &self.assembler.offsets(), move || reader.unpark())?;
+            let stop = self.link.stop.clone();
+            let is_over = || stop.load(Ordering::Relaxed);
+            let offsets = self.assembler.offsets();
+            let log = Log::open(&options, &offsets, move || reader.unpark(), is_over)?;
             announce(opened);
             self.reopen = false;
             while !self.reopen {
@@ -116,7 +119,7 @@ impl Run {
             if let Offer::Unverified(message) = self.assembler.offer(message)? {
                 return Err(self.assembler.too_old(&message));
             }
-            if self.is_full(self.assembler.ready()) && !self.give_when_wanted()? {
+            if self.is_full() && !self.give_when_wanted()? {
                 return Ok(false);
             }
         }
@@ -135,7 +138,7 @@ impl Run {
         if self.link.stop.load(Ordering::Relaxed) {
             return Ok(false);
         }
-        let was_full = self.is_full(self.assembler.ready());
+        let was_full = self.is_full();
         let read = if was_full { 0 } else { self.read(log)? };
         while let Some((lsn, position)) = log.read_frontier() {
             self.assembler.hear_of(position);
@@ -160,8 +163,7 @@ impl Run {
 
     fn read(&mut self, log: &Log) -> Result<usize, Error> {
         let target = self.options.target;
-        let is_enough =
-            |ready: Size| ready.events >= target.events_max || ready.bytes >= target.bytes_max;
+        let is_enough = |ready: Size| target.is_reached(ready);
         let mut odd = Vec::new();
         let pumped = pump(log, &mut self.assembler, is_enough, |it| odd.push(it))?;
         self.copies_dropped += pumped.copies;
@@ -220,7 +222,7 @@ impl Run {
             self.cutter.frontiers.would_pass(self.cutter.position())
         } else {
             let since = *self.ready_since.get_or_insert_with(Instant::now);
-            self.is_full(ready) || since.elapsed() >= self.options.target.interval
+            self.is_full() || since.elapsed() >= self.options.target.interval
         };
         if !is_due {
             return Ok(Gave::Nothing);
@@ -302,9 +304,8 @@ impl Run {
         Ok(())
     }
 
-    fn is_full(&self, ready: Size) -> bool {
-        let target = &self.options.target;
-        ready.events >= target.events_max || ready.bytes >= target.bytes_max
+    fn is_full(&self) -> bool {
+        self.options.target.is_reached(self.assembler.ready())
     }
 
     fn patience(&self) -> Duration {

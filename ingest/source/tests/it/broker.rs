@@ -66,8 +66,14 @@ impl Broker {
         }
     }
 
-    /// Appends these messages as they are, in this order.
+    /// Appends these messages as they are, in this order, and waits until the broker has them.
     pub fn append<'a>(&self, log: impl IntoIterator<Item = &'a Message>) -> anyhow::Result<()> {
+        self.send_all(log)?;
+        Ok(self.producer.flush(DEADLINE)?)
+    }
+
+    /// Hands these messages to the producer.
+    pub fn send_all<'a>(&self, log: impl IntoIterator<Item = &'a Message>) -> anyhow::Result<()> {
         for message in log {
             let position = message.position.to_string();
             let lsn = message.lsn.to_string();
@@ -96,7 +102,6 @@ impl Broker {
                     .headers(headers),
             )?;
         }
-        self.producer.flush(DEADLINE)?;
         Ok(())
     }
 

@@ -5,3 +5,4 @@ mod broker;
 mod decode;
 mod given;
 mod source;
+mod trace;
