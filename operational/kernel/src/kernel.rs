@@ -70,6 +70,11 @@ impl Kernel {
             ("jit", "off".to_owned()),
             // Lists come in as arrays, whose plan never depends on the values.
             ("plan_cache_mode", "force_generic_plan".to_owned()),
+            // A plan is kept from when its tables were empty until they are next analysed. Made
+            // for an empty table, it would read the full one whole: rows are found by key.
+            ("enable_seqscan", "off".to_owned()),
+            ("enable_hashjoin", "off".to_owned()),
+            ("enable_mergejoin", "off".to_owned()),
             ("lock_timeout", settings.lock_timeout.as_millis().to_string()),
             ("statement_timeout", settings.statement_timeout.as_millis().to_string()),
             ("idle_in_transaction_session_timeout", "60s".to_owned()),

@@ -1,6 +1,6 @@
 //! Schemas: one per service, with its own migrations, outbox and idempotency table.
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, Days, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
@@ -12,6 +12,8 @@ const PUBLICATION: &str = "millrace_outbox";
 const LOCK: i64 = 0x6d69_6c6c_7261_6365;
 /// Day partitions kept ready.
 const DAYS_AHEAD: u64 = 7;
+/// How long a repeated command is recognised.
+pub const KEY_AGE: TimeDelta = TimeDelta::days(7);
 
 /// A service: its schema, how that is made, and what has to be in it from the start.
 #[derive(Clone, Copy, Debug)]
@@ -66,11 +68,24 @@ pub async fn require_published(pool: &PgPool, services: &[&Service]) -> Result<(
     }
 }
 
-/// Makes the outbox partitions of the days to come; to be called at least once a week.
+/// Housekeeping, to be called once a day: outbox partitions for the days to come, and idempotency
+/// keys forgotten after [`KEY_AGE`].
 ///
 /// # Errors
 /// [`Error::Database`].
-pub async fn create_partitions(kernel: &Kernel, services: &[&Service]) -> Result<()> {
+pub async fn maintain(kernel: &Kernel, services: &[&Service]) -> Result<()> {
+    create_partitions(kernel, services).await?;
+    for service in services {
+        let sql = format!("delete from {}.idempotency where recorded_at < $1", service.schema);
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(kernel.now() - KEY_AGE)
+            .execute(kernel.pool())
+            .await?;
+    }
+    Ok(())
+}
+
+async fn create_partitions(kernel: &Kernel, services: &[&Service]) -> Result<()> {
     for service in services {
         for ahead in 0..=DAYS_AHEAD {
             let day = kernel.now() + Days::new(ahead);

@@ -24,7 +24,8 @@ pub async fn fresh(
     services: &[&Service],
 ) -> Result<(Kernel, SecretString)> {
     let options: PgConnectOptions = server.expose_secret().parse()?;
-    let mut connection = options.connect().await?;
+    // Advisory locks are a database's own: everybody has to meet in the same one.
+    let mut connection = options.clone().database("postgres").connect().await?;
     sqlx::query("select pg_advisory_lock($1)").bind(LOCK).execute(&mut connection).await?;
     let template = template(&mut connection, &options, &clock, services).await?;
     let name = format!("test_{}", Uuid::new_v4().simple());

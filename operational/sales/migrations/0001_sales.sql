@@ -76,6 +76,7 @@ create index returns_by_invoice on sales.returns (invoice_id);
 create table sales.return_lines (
     return_id        uuid not null,
     line_no          integer not null,
+    invoice_id       uuid not null,
     invoice_line_no  integer not null,
     product_id       uuid not null,
     quantity         numeric(18, 3) not null,
@@ -88,3 +89,4 @@ create table sales.return_lines (
     constraint return_lines_line_no_key primary key (return_id, line_no),
     constraint return_lines_return_id_fkey foreign key (return_id) references sales.returns
 );
+create index return_lines_by_invoice_line on sales.return_lines (invoice_id, invoice_line_no);

@@ -137,28 +137,21 @@ pub async fn post(tx: &mut Tx, entries: Vec<Entry>) -> Result<Vec<JournalPosted>
 }
 
 async fn insert(tx: &mut Tx, events: &[JournalPosted]) -> Result<()> {
-    let lines = || {
-        (0_i32..)
-            .zip(events)
-            .flat_map(|(entry, event)| event.lines.iter().map(move |line| (entry, line)))
+    let arrays = |cell: fn(&JournalLine) -> Option<String>| -> Vec<String> {
+        events.iter().map(|event| array_literal(event.lines.iter().map(cell))).collect()
     };
-    let of_entries: Vec<i32> = (0..).zip(events).map(|(entry, _)| entry).collect();
     sqlx::query(
-        "with line as ( \
-             select entry, array_agg(account_code order by n) as account_codes, \
-                 array_agg(debit order by n) as debits, array_agg(credit order by n) as credits, \
-                 array_agg(party_id order by n) as party_ids \
-             from unnest($10::int[], $11::text[], $12::numeric[], $13::numeric[], $14::uuid[]) \
-                 with ordinality as l (entry, account_code, debit, credit, party_id, n) \
-             group by entry) \
-         insert into finance.entries (entry_id, shop_id, currency, business_date, document_type, \
-             document_id, reversal_of, memo, posted_at, account_codes, debits, credits, party_ids) \
-         select e.entry_id, e.shop_id, e.currency, e.business_date, e.document_type, e.document_id, \
-             e.reversal_of, e.memo, $9, line.account_codes, line.debits, line.credits, line.party_ids \
-         from unnest($1::uuid[], $2::uuid[], $3::text[], $4::date[], $5::text[], $6::uuid[], $7::uuid[], $8::text[], $15::int[]) \
-             as e (entry_id, shop_id, currency, business_date, document_type, document_id, reversal_of, memo, entry) \
-         join line on line.entry = e.entry",
+        "insert into finance.entries (posted_at, entry_id, shop_id, currency, business_date, \
+             document_type, document_id, reversal_of, memo, account_codes, debits, credits, party_ids) \
+         select $1, e.entry_id, e.shop_id, e.currency, e.business_date, e.document_type, \
+             e.document_id, e.reversal_of, e.memo, e.account_codes::text[], e.debits::numeric[], \
+             e.credits::numeric[], e.party_ids::uuid[] \
+         from unnest($2::uuid[], $3::uuid[], $4::text[], $5::date[], $6::text[], $7::uuid[], \
+             $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[]) \
+             as e (entry_id, shop_id, currency, business_date, document_type, document_id, \
+                 reversal_of, memo, account_codes, debits, credits, party_ids)",
     )
+    .bind(tx.context().now())
     .bind(events.iter().map(|event| event.entry_id).collect::<Vec<_>>())
     .bind(events.iter().map(|event| event.shop_id).collect::<Vec<_>>())
     .bind(events.iter().map(|event| event.currency.as_str()).collect::<Vec<_>>())
@@ -167,14 +160,48 @@ async fn insert(tx: &mut Tx, events: &[JournalPosted]) -> Result<()> {
     .bind(events.iter().map(|event| event.document_id).collect::<Vec<_>>())
     .bind(events.iter().map(|event| event.reversal_of).collect::<Vec<_>>())
     .bind(events.iter().map(|event| event.memo.as_deref()).collect::<Vec<_>>())
-    .bind(tx.context().now())
-    .bind(lines().map(|(entry, _)| entry).collect::<Vec<_>>())
-    .bind(lines().map(|(_, line)| line.account_code.as_str()).collect::<Vec<_>>())
-    .bind(lines().map(|(_, line)| line.debit).collect::<Vec<_>>())
-    .bind(lines().map(|(_, line)| line.credit).collect::<Vec<_>>())
-    .bind(lines().map(|(_, line)| line.party_id).collect::<Vec<_>>())
-    .bind(of_entries)
+    .bind(arrays(|line| Some(line.account_code.clone())))
+    .bind(arrays(|line| Some(line.debit.to_string())))
+    .bind(arrays(|line| Some(line.credit.to_string())))
+    .bind(arrays(|line| line.party_id.map(|party| party.to_string())))
     .execute(tx.connection())
     .await?;
     Ok(())
+}
+
+/// An array as PostgreSQL writes it: the lines of many entries are arrays in an array, which it
+/// only takes as text.
+fn array_literal(cells: impl Iterator<Item = Option<String>>) -> String {
+    let mut literal = String::from("{");
+    for (index, cell) in cells.enumerate() {
+        if index > 0 {
+            literal.push(',');
+        }
+        let Some(cell) = cell else {
+            literal.push_str("NULL");
+            continue;
+        };
+        literal.push('"');
+        for character in cell.chars() {
+            if matches!(character, '"' | '\\') {
+                literal.push('\\');
+            }
+            literal.push(character);
+        }
+        literal.push('"');
+    }
+    literal.push('}');
+    literal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::array_literal;
+
+    #[test]
+    fn cells_are_quoted() {
+        let cells = [Some("1000"), None, Some("a\"b\\c,}"), Some("")];
+        let literal = array_literal(cells.into_iter().map(|cell| cell.map(str::to_owned)));
+        assert_eq!(literal, r#"{"1000",NULL,"a\"b\\c,}",""}"#);
+    }
 }

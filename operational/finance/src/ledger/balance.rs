@@ -66,14 +66,16 @@ pub(crate) async fn read_ledgers(
     let rows: String = sqlx::query_scalar(
         "select coalesce(json_agg(row_to_json(r) order by r.account_code, r.currency), '[]')::text from ( \
              select a.account_code, a.account_name, a.account_type, l.currency, \
-                 coalesce(sum(l.debit), 0)::numeric(18, 2) as debit, \
-                 coalesce(sum(l.credit), 0)::numeric(18, 2) as credit, \
-                 coalesce(sum(l.debit - l.credit), 0)::numeric(18, 2) as balance \
-             from finance.accounts a \
-             left join finance.journal_lines l on l.account_code = a.account_code \
-                 and ($1::uuid[] is null or l.shop_id = any($1)) \
-                 and ($2::date is null or l.business_date <= $2) \
-             group by a.account_code, a.account_name, a.account_type, l.currency) as r",
+                 coalesce(l.debit, 0)::numeric(18, 2) as debit, \
+                 coalesce(l.credit, 0)::numeric(18, 2) as credit, \
+                 coalesce(l.debit - l.credit, 0)::numeric(18, 2) as balance \
+             from ( \
+                 select account_code, currency, sum(debit) as debit, sum(credit) as credit \
+                 from finance.journal_lines \
+                 where ($1::uuid[] is null or shop_id = any($1)) \
+                     and ($2::date is null or business_date <= $2) \
+                 group by account_code, currency) as l \
+             right join finance.accounts a on a.account_code = l.account_code) as r",
     )
     .bind(shops)
     .bind(selection.as_of)

@@ -43,17 +43,17 @@ pub(super) async fn lock(
     let lines: Vec<SoldLine> = sqlx::query_as(
         "select l.line_no, l.product_id, l.unit, l.tax_rate, l.quantity, l.taxable, l.cgst, \
              l.sgst, l.igst, l.cost, \
-             coalesce(sum(r.quantity), 0) as returned_quantity, \
-             coalesce(sum(r.taxable), 0) as returned_taxable, \
-             coalesce(sum(r.cgst), 0) as returned_cgst, \
-             coalesce(sum(r.sgst), 0) as returned_sgst, \
-             coalesce(sum(r.igst), 0) as returned_igst, \
-             coalesce(sum(r.cost), 0) as returned_cost \
+             r.quantity as returned_quantity, r.taxable as returned_taxable, \
+             r.cgst as returned_cgst, r.sgst as returned_sgst, r.igst as returned_igst, \
+             r.cost as returned_cost \
          from sales.invoice_lines l \
-         left join (sales.returns t join sales.return_lines r on r.return_id = t.return_id) \
-             on t.invoice_id = l.invoice_id and r.invoice_line_no = l.line_no \
-         where l.invoice_id = $1 \
-         group by l.invoice_id, l.line_no order by l.line_no",
+         cross join lateral ( \
+             select coalesce(sum(quantity), 0) as quantity, coalesce(sum(taxable), 0) as taxable, \
+                 coalesce(sum(cgst), 0) as cgst, coalesce(sum(sgst), 0) as sgst, \
+                 coalesce(sum(igst), 0) as igst, coalesce(sum(cost), 0) as cost \
+             from sales.return_lines \
+             where invoice_id = l.invoice_id and invoice_line_no = l.line_no) as r \
+         where l.invoice_id = $1 order by l.line_no",
     )
     .bind(invoice_id)
     .fetch_all(tx.connection())
@@ -76,9 +76,9 @@ pub(super) async fn insert(
              select return_id, return_number, invoice_id, shop_id, reason, business_date, \
                  returned_at, taxable, tax, round_off, total, cost, tenders, $2, $3, $4 \
              from json_populate_record(null::sales.returns, $1::text::json)) \
-         insert into sales.return_lines (return_id, line_no, invoice_line_no, product_id, quantity, \
+         insert into sales.return_lines (return_id, invoice_id, line_no, invoice_line_no, product_id, quantity, \
              taxable, cgst, sgst, igst, total, cost) \
-         select $5, line_no, invoice_line_no, product_id, quantity, taxable, cgst, sgst, igst, \
+         select $5, $6, line_no, invoice_line_no, product_id, quantity, taxable, cgst, sgst, igst, \
              total, cost \
          from json_populate_recordset(null::sales.return_lines, $1::text::json -> 'lines')",
     )
@@ -87,6 +87,7 @@ pub(super) async fn insert(
     .bind(number)
     .bind(actor)
     .bind(processed.return_id)
+    .bind(processed.invoice_id)
     .execute(tx.connection())
     .await?;
     Ok(())
