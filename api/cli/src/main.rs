@@ -1,3 +1,17 @@
-//! The millrace binary.
+//! The `millrace` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use millrace_cli::args::Cli;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match millrace_cli::run(Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(millrace_cli::FAILED)
+        }
+    }
+}

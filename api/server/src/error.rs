@@ -73,6 +73,9 @@ pub enum Error {
     StreamsTaken { most: usize, whose: &'static str },
 
     #[error(transparent)]
+    DeadLetters(millrace_source::Error),
+
+    #[error(transparent)]
     Kernel(#[from] millrace_kernel::Error),
     #[error(transparent)]
     Arrow(#[from] arrow::error::ArrowError),
@@ -116,6 +119,7 @@ impl Error {
             Self::ShopForbidden { .. } => "shop_forbidden",
             Self::CompanyWide { .. } => "forbidden",
             Self::StreamsTaken { .. } => "streams_taken",
+            Self::DeadLetters(_) => "dead_letters",
             Self::Kernel(error) => error.code(),
             Self::Views(error) => error.code(),
         }

@@ -11,13 +11,15 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
+use millrace_doctor::Doctor;
 use millrace_kernel::{Authenticator, Kernel};
+use millrace_source::DeadLetters;
 use millrace_views::PipelineHandle;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::operation::Parts;
+use crate::operation::{Parts, Practice};
 use crate::view::Slots;
 use crate::{Error, Identity, Options, document, identity, layer, operation, view, web};
 
@@ -29,6 +31,8 @@ struct Inner {
     kernel: Kernel,
     identity: Identity,
     pipeline: Option<PipelineHandle>,
+    practice: Option<Practice>,
+    dead_letters: Option<DeadLetters>,
     metrics: Option<PrometheusHandle>,
     parts: Parts,
     options: Options,
@@ -49,6 +53,10 @@ pub struct GatewayParts {
     pub identity: Identity,
     /// None: views are answered 503, commands work.
     pub pipeline: Option<PipelineHandle>,
+    /// Examines the system; None: the doctor does not come.
+    pub doctor: Option<Doctor>,
+    /// What the pipeline could not apply.
+    pub dead_letters: Option<DeadLetters>,
     /// Of [`crate::meter::install`].
     pub metrics: Option<PrometheusHandle>,
     pub parts: Parts,
@@ -60,10 +68,30 @@ pub struct GatewayParts {
 impl GatewayState {
     #[must_use]
     pub fn new(parts: GatewayParts) -> Self {
-        let GatewayParts { kernel, identity, pipeline, metrics, parts, options, shutdown } = parts;
+        let GatewayParts {
+            kernel,
+            identity,
+            pipeline,
+            doctor,
+            dead_letters,
+            metrics,
+            parts,
+            options,
+            shutdown,
+        } = parts;
         let streams = Slots::new(options.streams_max, options.streams_per_user_max);
-        let inner =
-            Inner { kernel, identity, pipeline, metrics, parts, options, streams, shutdown };
+        let inner = Inner {
+            kernel,
+            identity,
+            pipeline,
+            practice: doctor.map(Practice::new),
+            dead_letters,
+            metrics,
+            parts,
+            options,
+            streams,
+            shutdown,
+        };
         Self(Arc::new(inner))
     }
 
@@ -81,6 +109,14 @@ impl GatewayState {
 
     pub(crate) fn require_pipeline(&self) -> Result<&PipelineHandle, Error> {
         self.pipeline().ok_or(Error::PipelineAbsent)
+    }
+
+    pub(crate) fn practice(&self) -> Option<&Practice> {
+        self.0.practice.as_ref()
+    }
+
+    pub(crate) fn dead_letters(&self) -> Option<&DeadLetters> {
+        self.0.dead_letters.as_ref()
     }
 
     pub(crate) fn streams(&self) -> &Slots {

@@ -137,6 +137,13 @@ impl Stack {
         &self.endpoints
     }
 
+    /// The embedded PostgreSQL's database `millrace` as its superuser, for repairs and for tests that
+    /// damage rows on purpose; none where PostgreSQL is the user's own.
+    pub fn admin_postgres_url(&self) -> Option<secrecy::SecretString> {
+        let port = self.running.ports.get(&Part::Postgres)?;
+        Some(Postgres::admin_url(*port, &self.running.secrets))
+    }
+
     /// Process ids of the embedded parts that run now, by [`Part::name`].
     pub fn pids(&self) -> BTreeMap<&'static str, u32> {
         let alive = |(part, status): (Part, PartStatus)| Some((part.name(), status.pid?));

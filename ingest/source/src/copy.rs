@@ -25,7 +25,7 @@ pub(crate) use read::CopyReader;
 use segment::Segment;
 pub(crate) use task::CopyHandle;
 
-use crate::{Cut, EpochTarget, Error};
+use crate::{Cut, EpochTarget, Error, Message};
 
 /// Where the second copy is, and how it is cut into files.
 #[derive(Clone, Debug)]
@@ -114,6 +114,19 @@ impl LogCopy {
         target: EpochTarget,
     ) -> Result<CopyEpochs, Error> {
         CopyEpochs::open(self.clone(), start, until, target).await
+    }
+
+    /// Every message of the copy, in order of position: for replaying it from memory.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::CopyDamaged`].
+    pub async fn messages(&self) -> Result<Vec<Message>, Error> {
+        let mut reader = CopyReader::open(self.clone(), Position::START).await?;
+        let mut messages = Vec::new();
+        while let Some(message) = reader.next().await? {
+            messages.push(message);
+        }
+        Ok(messages)
     }
 
     /// The id of the event at a position, if the copy holds it, with the ids of its whole file.

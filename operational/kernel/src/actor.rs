@@ -47,6 +47,8 @@ permissions! {
     Backdate = "document.backdate",
     ReturnProcess = "return.process",
     GoodsReceive = "goods.receive",
+    /// Examine the system, replay dead letters.
+    SystemOperate = "system.operate",
 }
 
 impl fmt::Display for Permission {

@@ -1,5 +1,7 @@
 //! How the installation fares: for people, for probes, for Prometheus.
 
+mod dead_letters;
+mod doctor;
 mod health;
 mod metrics;
 mod part;
@@ -12,6 +14,7 @@ use utoipa_axum::routes;
 
 use crate::GatewayState;
 
+pub(crate) use doctor::Practice;
 pub use part::{Part, PartState, Parts};
 
 /// Open to probes and to Prometheus; they tell nothing about the business.
@@ -24,5 +27,9 @@ pub(crate) fn probe_routes() -> Router<GatewayState> {
 }
 
 pub(crate) fn status_routes() -> OpenApiRouter<GatewayState> {
-    OpenApiRouter::new().routes(routes!(status::status))
+    OpenApiRouter::new()
+        .routes(routes!(status::status))
+        .routes(routes!(doctor::begin, doctor::report))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::replay))
 }

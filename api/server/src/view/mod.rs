@@ -1,6 +1,7 @@
 //! Views over HTTP: listed, read page by page, followed live.
 
 mod change;
+mod explain;
 mod filter;
 mod follow;
 mod kind;
@@ -26,6 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<GatewayState> {
         .routes(routes!(list::list))
         .routes(routes!(read::read))
         .routes(routes!(stream::stream))
+        .routes(routes!(explain::explain))
 }
 
 /// Header with the position an answer is true at.

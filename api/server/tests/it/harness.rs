@@ -100,6 +100,8 @@ impl Server {
             kernel: kernel.clone(),
             identity,
             pipeline,
+            doctor: None,
+            dead_letters: None,
             metrics: Some(process().metrics.clone()),
             parts,
             options,

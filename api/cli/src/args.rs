@@ -1,0 +1,135 @@
+//! What can be typed. Data goes to stdout, everything else to stderr.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// An ERP on a streaming SQL core: every number is a view that the stream keeps true.
+#[derive(Debug, Parser)]
+#[command(name = "millrace", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// A file of settings (TOML); `millrace config` prints all of them with their defaults
+    #[arg(long, global = true, env = "MILLRACE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Everything Millrace keeps
+    #[arg(long, global = true, env = "MILLRACE_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// How results are written to stdout
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Table,
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start everything: the embedded servers and all roles in one process
+    Up(Up),
+    /// Start everything, load a year of grocery baskets, and keep selling
+    Demo(Demo),
+    /// Bring the database schemas up to date
+    Migrate,
+    /// The SQL views that the stream keeps true
+    #[command(subcommand)]
+    Views(Views),
+    /// Events that could not be applied
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+    /// Check a running system: versions, lag, freshness, and the invariants
+    Doctor,
+    /// Measure, on an embedded system of its own unless URLs are given
+    #[command(subcommand)]
+    Bench(Bench),
+    /// Print all settings with their defaults
+    Config,
+    /// Print completions for a shell
+    Completions { shell: clap_complete::Shell },
+}
+
+#[derive(Args, Debug)]
+pub struct Up {
+    /// Port of the gateway; 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+}
+
+#[derive(Args, Debug)]
+pub struct Demo {
+    /// How much of the year: small (8 shops, 26 weeks) or full
+    #[arg(long, default_value = "small")]
+    pub size: millrace_demo::Scope,
+    /// Invoices a second once the past is loaded; 0 sells nothing
+    #[arg(long, default_value_t = 20.0, value_name = "INVOICES")]
+    pub rate: f64,
+    /// Makes the same prices, stock and live baskets again
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Port of the gateway; 0 takes a free one
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Also append the id of each acknowledged live invoice to this file
+    #[arg(long, value_name = "FILE")]
+    pub till_journal: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Views {
+    /// All views with grain, key, rows and position
+    List,
+    /// The operators of a view, with their class, rows and state bytes
+    Explain { name: String },
+    /// The SQL file of a view
+    Sql { name: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DeadLetters {
+    /// What is there, with the reason
+    List,
+    /// Append them to the log again, at new positions
+    Replay {
+        /// Which; all when none is named
+        ids: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// A till's sale to a live screen and a mart, open loop
+    E2e(BenchE2e),
+    /// Replay of a log into all views, on one core
+    Ingest(BenchCommon),
+    /// Invoices a second beside pgbench on the same PostgreSQL
+    Invoice(BenchCommon),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct BenchCommon {
+    /// How long to measure
+    #[arg(long, default_value_t = 300)]
+    pub seconds: u64,
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct BenchE2e {
+    #[command(flatten)]
+    pub common: BenchCommon,
+    /// Invoices a second
+    #[arg(long, default_value_t = 100.0)]
+    pub rate: f64,
+}

@@ -1,0 +1,38 @@
+//! `millrace dead-letters …`.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::args::{DeadLetters, Output};
+use crate::config::Settings;
+use crate::operator::Operator;
+use crate::output::Rows;
+
+/// # Errors
+/// When the system can't be asked, or a letter can't be replayed.
+pub async fn run(settings: &Settings, command: &DeadLetters, output: Output) -> Result<()> {
+    let operator = Operator::of(&settings.data_dir)?;
+    match command {
+        DeadLetters::List => {
+            let letters: Value = operator.get("/api/v1/dead-letters").await?;
+            let mut rows = Rows::new(&["id", "events", "event_types", "is_replayed", "reason"]);
+            for letter in letters["dead_letters"].as_array().into_iter().flatten() {
+                rows.push(vec![
+                    letter["id"].clone(),
+                    letter["events"].clone(),
+                    letter["event_types"].clone(),
+                    letter["is_replayed"].clone(),
+                    letter["reason"].clone(),
+                ]);
+            }
+            rows.print(output)
+        }
+        DeadLetters::Replay { ids } => {
+            let answer: Value =
+                operator.post("/api/v1/dead-letters/replay", &json!({"ids": ids})).await?;
+            let replayed = answer["replayed"].as_array().map_or(0, Vec::len);
+            eprintln!("{replayed} transactions were appended to the log again");
+            Ok(())
+        }
+    }
+}

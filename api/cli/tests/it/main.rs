@@ -1,0 +1,6 @@
+//! The whole program, as its users meet it.
+
+mod crash;
+mod doctor;
+mod program;
+mod trace;

@@ -1,0 +1,120 @@
+//! The `millrace` program as a process of its own, and a small shop in it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use millrace_cli::bench::world::World;
+use millrace_cli::{Operator, Settings, System};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a start may take, recovery of all parts included.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// A data directory with a world in it, and the program that serves it.
+pub struct Program {
+    pub data_dir: TempDir,
+    child: Option<Child>,
+    environment: Vec<(String, String)>,
+}
+
+impl Program {
+    /// Makes the world and starts the program.
+    pub async fn start() -> (Self, World) {
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with settings in the environment.
+    pub async fn start_with(environment: &[(&str, &str)]) -> (Self, World) {
+        let data_dir = millrace_local::testing::data_dir().expect("a folder");
+        let settings = settings(data_dir.path());
+        let system = System::start(settings, None).await.expect("the system starts");
+        let world = World::make_small(&system.kernel).await.expect("the world is made");
+        system.shutdown().await;
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let mut program = Self { data_dir, child: None, environment };
+        program.up().await;
+        (program, world)
+    }
+
+    /// `millrace up`, until it answers.
+    pub async fn up(&mut self) {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.data_dir.path().join("program.log"))
+            .expect("the log opens");
+        let _ = std::fs::remove_file(self.data_dir.path().join("operator.json"));
+        let child = Command::new(env!("CARGO_BIN_EXE_millrace"))
+            .args(["up", "--port", "0", "--data-dir"])
+            .arg(self.data_dir.path())
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the program runs");
+        self.child = Some(child);
+        let deadline = Instant::now() + START_MAX;
+        while !self.answers().await {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            assert!(ended.is_none(), "the program ended at its start: {}", self.log());
+            assert!(Instant::now() < deadline, "the program is not up: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn answers(&self) -> bool {
+        match Operator::of(self.data_dir.path()) {
+            Ok(operator) => operator.get::<Value>("/api/v1/status").await.is_ok(),
+            Err(_) => false,
+        }
+    }
+
+    pub fn operator(&self) -> Operator {
+        Operator::of(self.data_dir.path()).expect("the program is up")
+    }
+
+    /// Ends the program as a crash would; its children must end with it.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("the program runs");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it is gone");
+    }
+
+    /// Ends one embedded server as a crash would.
+    pub fn kill_part(&self, part: &str) {
+        let path: PathBuf = self.data_dir.path().join("run").join(format!("{part}.pid"));
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        if let Ok(pid) = text.trim().parse() {
+            // It may be between two lives.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
+    pub fn log(&self) -> String {
+        let text = std::fs::read_to_string(self.data_dir.path().join("program.log"));
+        let text = text.unwrap_or_default();
+        text.lines().rev().take(30).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if self.child.is_some() {
+            self.kill();
+        }
+    }
+}
+
+pub fn settings(data_dir: &Path) -> Settings {
+    let mut settings = Settings::load(None, Some(data_dir)).expect("the defaults are valid");
+    settings.gateway.port = 0;
+    settings
+}

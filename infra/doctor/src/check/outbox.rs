@@ -1,0 +1,94 @@
+//! OUT-2 and OUT-3.
+
+use std::collections::HashMap;
+
+use millrace_events::{Lsn, Position};
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::log::Log;
+use crate::{Finding, Result};
+
+/// OUT-2. Rows of outbox partitions that were dropped can't be compared any more.
+pub(crate) async fn outbox_is_in_log(
+    reader: &mut Transaction<'_, Postgres>,
+    log: &Log,
+    lsn: Lsn,
+) -> Result<Finding> {
+    let mut finding =
+        Finding::new("OUT-2", "every outbox row reaches the log; nothing uncommitted does");
+    let logged: HashMap<Uuid, Position> =
+        log.entries.iter().map(|entry| (entry.event_id, entry.position)).collect();
+    let schemas: Vec<String> = sqlx::query_scalar(
+        "select schemaname::text from pg_publication_tables \
+         where pubname = 'millrace_outbox' and tablename = 'outbox' order by 1",
+    )
+    .fetch_all(&mut **reader)
+    .await?;
+    let mut kept: HashMap<Uuid, Position> = HashMap::new();
+    // Behind this position no outbox has dropped a row.
+    let mut complete_from = Position::START;
+    for schema in schemas {
+        let rows: Vec<(Uuid, String)> = sqlx::query_as(AssertSqlSafe(format!(
+            "select event_id, event_type from {schema}.outbox"
+        )))
+        .fetch_all(&mut **reader)
+        .await?;
+        let mut oldest = None;
+        for (event_id, event_type) in rows {
+            match logged.get(&event_id) {
+                Some(position) => {
+                    kept.insert(event_id, *position);
+                    oldest =
+                        Some(oldest.map_or(*position, |oldest: Position| oldest.min(*position)));
+                }
+                None => finding
+                    .violate(format!("{schema}.outbox: {event_type} {event_id} is not in the log")),
+            }
+        }
+        complete_from = complete_from.max(oldest.unwrap_or_default());
+    }
+    let committed = log.entries.iter().filter(|entry| entry.lsn <= lsn);
+    for entry in committed.filter(|entry| entry.position >= complete_from) {
+        if !kept.contains_key(&entry.event_id) {
+            finding.violate(format!(
+                "position {} at {}: event {} is in no outbox",
+                entry.position, entry.place, entry.event_id
+            ));
+        }
+    }
+    Ok(finding.examined(kept.len(), "outbox rows"))
+}
+
+/// OUT-3.
+pub(crate) fn positions_are_gapless(log: &Log) -> Finding {
+    let mut finding = Finding::new("OUT-3", "per aggregate, order is kept; positions have no gap");
+    let mut expected = Position::START.next();
+    let mut last: Option<(Position, Uuid)> = None;
+    for entry in &log.entries {
+        if let Some((position, event_id)) = last
+            && position == entry.position
+        {
+            if event_id != entry.event_id {
+                finding.violate(format!(
+                    "position {position}: both {event_id} and {} ({})",
+                    entry.event_id, entry.place
+                ));
+            }
+            continue;
+        }
+        if entry.position != expected {
+            finding.violate(format!(
+                "positions {expected} to {} are missing before {}",
+                entry.position.0 - 1,
+                entry.place
+            ));
+        }
+        expected = entry.position.next();
+        last = Some((entry.position, entry.event_id));
+    }
+    for row in &log.disordered {
+        finding.violate(row.clone());
+    }
+    finding.examined(log.entries.len(), "events in the log")
+}
