@@ -46,7 +46,7 @@ export function DetailPanel({ onClose, children }: { onClose: () => void; childr
                 <dt>Key</dt>
                 <dd>{view.key.join(", ")}</dd>
                 <dt>Rows</dt>
-                <dd>{view.rows === null ? "not known" : count(view.rows)}</dd>
+                <dd>{typeof view.rows === "number" ? count(view.rows) : "not known"}</dd>
               </>
             )}
             <dt>Position</dt>

@@ -14,7 +14,7 @@ export function StatusBar() {
   const unsent = useUnsent();
   const { value, problem } = status;
   const freshnessMs = value?.freshness_ms ?? undefined;
-  const eventsBehind = value ? Math.max(0, value.frontier_position - value.position) : 0;
+  const eventsBehind = value?.lag_events ?? 0;
   const live = liveState(value !== undefined, problem !== undefined, freshnessMs);
   return (
     <footer className={styles.bar}>

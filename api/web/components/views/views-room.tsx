@@ -88,7 +88,7 @@ function ViewList() {
                 id: "rows",
                 title: "Rows",
                 isNumeric: true,
-                cell: ({ rows }) => (rows === null ? "–" : count(rows)),
+                cell: ({ rows }) => (typeof rows === "number" ? count(rows) : "–"),
               },
               { id: "position", title: "Position", isNumeric: true, cell: ({ position }) => count(position) },
             ]}

@@ -1,15 +1,9 @@
 /** An RFC 9457 problem as the gateway answers it; also what a failed connection is turned into. */
+import type { components } from "./schema";
 
-export type FieldError = { field: string; code: string; message: string };
-
-export type ProblemDocument = {
-  title?: string;
-  status?: number;
-  detail?: string;
-  code?: string;
-  trace_id?: string;
-  errors?: FieldError[];
-};
+type FieldError = components["schemas"]["FieldError"];
+/** Proxies between here and the gateway answer less than the gateway would. */
+export type ProblemDocument = Partial<components["schemas"]["Problem"]>;
 
 export class Problem extends Error {
   /** The HTTP status; 0 when no answer came at all. */

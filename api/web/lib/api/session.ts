@@ -3,14 +3,9 @@
  * closed tab forgets them. Nothing here talks to React: `useSession` subscribes to it.
  */
 import { useSyncExternalStore } from "react";
+import type { components } from "./schema";
 
-export type User = {
-  user_id: string;
-  email: string;
-  name: string;
-  roles: string[];
-  shops: string[];
-};
+export type User = components["schemas"]["Person"];
 
 export type Session = {
   accessToken: string;
@@ -21,12 +16,7 @@ export type Session = {
 };
 
 /** What `POST /auth/login` and `POST /auth/refresh` answer. */
-export type Grant = {
-  access_token: string;
-  refresh_token: string;
-  expires_in: number;
-  user: User;
-};
+export type Grant = components["schemas"]["Grant"];
 
 const STORAGE_KEY = "millrace.session";
 const listeners = new Set<() => void>();

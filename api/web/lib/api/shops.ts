@@ -1,6 +1,7 @@
 import { getJson } from "./request";
+import type { components } from "./schema";
 
-export type Shop = { shop_id: string; name: string; currency: string };
+export type Shop = components["schemas"]["ShopOpened"];
 
 const SHOPS_PER_READ = 1000;
 

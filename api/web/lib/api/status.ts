@@ -1,16 +1,8 @@
-/** The state of the running system and the shops the user may see. */
+/** How the running system fares. */
 import { getJson } from "./request";
+import type { components } from "./schema";
 
-export type Status = {
-  version: string;
-  environment: string;
-  /** Position of the newest event in the views. */
-  position: number;
-  /** Position of the newest event known to be committed. */
-  frontier_position: number;
-  /** Age of what the views don't show yet. */
-  freshness_ms: number | null;
-};
+export type Status = components["schemas"]["Status"];
 
 export function readStatus(signal?: AbortSignal): Promise<Status> {
   return getJson<Status>("/api/v1/status", { signal });

@@ -1,30 +1,11 @@
 /** Reading views: their catalogue, one page, or all rows under a filter. */
 import type { Row } from "./json";
 import { getJson } from "./request";
+import type { components } from "./schema";
 
-export type Column = { name: string; type: string; nullable: boolean };
-
-export type View = {
-  name: string;
-  title: string;
-  grain: string;
-  key: string[];
-  serve: string;
-  mart: string;
-  columns: Column[];
-  position: number;
-  /** Rows held; null where none are, or not all of them may be seen. */
-  rows: number | null;
-  sql: string;
-};
-
-export type Page = {
-  view: string;
-  position: number;
-  as_of: string | null;
-  total: number;
-  rows: Row[];
-};
+export type Column = components["schemas"]["ViewColumn"];
+export type View = components["schemas"]["View"];
+export type Page = Omit<components["schemas"]["ViewPage"], "rows"> & { rows: Row[] };
 
 /** Column → the value it must have. */
 export type Filter = Readonly<Record<string, string>>;
@@ -36,7 +17,7 @@ const ROWS_PER_READ = 1000;
 const READS_MAX = 50;
 
 export async function listViews(signal?: AbortSignal): Promise<View[]> {
-  const { views } = await getJson<{ views: View[] }>("/api/v1/views", { signal });
+  const { views } = await getJson<components["schemas"]["Views"]>("/api/v1/views", { signal });
   return views;
 }
 

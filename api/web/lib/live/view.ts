@@ -118,7 +118,7 @@ export class LiveView {
 
   private async read(signal: AbortSignal): Promise<void> {
     const page = await readAll(this.name, this.filter, signal);
-    this.relation.replace(page.rows, page.position, page.as_of);
+    this.relation.replace(page.rows, page.position, page.as_of ?? null);
     this.hear("live", true);
   }
 
