@@ -70,7 +70,7 @@ impl Doctor {
             check::stock_is_its_movements(&mut reader).await?,
             check::stock_is_not_negative(&mut reader).await?,
             check::outbox_is_in_log(&mut reader, &log, moment.lsn).await?,
-            check::positions_are_gapless(&log),
+            check::positions_are_gapless(&log, position),
         ];
         drop(reader);
         findings.push(check::views_equal_batch(self).await?);
