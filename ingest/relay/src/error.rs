@@ -47,6 +47,10 @@ pub enum Error {
     },
     #[error("PostgreSQL: replication failed")]
     Replication(#[source] PgWireError),
+    #[error(
+        "the change stream stands still at {received} while PostgreSQL writes on; the connection is made anew"
+    )]
+    StreamStalled { received: Lsn },
     #[error("PostgreSQL {version_num} is too old: the relay needs version 17 or newer")]
     Version { version_num: i32 },
     #[error("publication {publication} does not exist yet; run `millrace migrate`")]
@@ -143,6 +147,7 @@ impl Error {
             Self::Address { .. } => "address",
             Self::Postgres { .. } => "postgres",
             Self::Replication(_) => "replication",
+            Self::StreamStalled { .. } => "stream_stalled",
             Self::Version { .. } => "version",
             Self::PublicationMissing { .. } => "publication_missing",
             Self::PublicationWrong { .. } => "publication_wrong",
@@ -178,6 +183,7 @@ impl Error {
             }
             Self::Postgres { .. }
             | Self::Replication(_)
+            | Self::StreamStalled { .. }
             | Self::Kafka { .. }
             | Self::State { .. }
             | Self::Task { .. } => Retry::Backoff,

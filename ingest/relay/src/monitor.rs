@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::{FromRow, PgPool};
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use crate::relay::Told;
 use crate::{RelayOptions, outbox};
@@ -27,6 +28,7 @@ pub(crate) fn start(
     told: &Told,
     pool: &PgPool,
     received: &Arc<AtomicU64>,
+    stalled: &CancellationToken,
 ) -> Monitor {
     let watch = Watch {
         options: options.clone(),
@@ -34,6 +36,8 @@ pub(crate) fn start(
         pool: pool.clone(),
         received: Arc::clone(received),
         received_before: 0,
+        moved_at: Instant::now(),
+        stalled: stalled.clone(),
     };
     let status = told.subscribe();
     Monitor([
@@ -49,6 +53,9 @@ struct Watch {
     received: Arc<AtomicU64>,
     /// Where replication was at the last look.
     received_before: u64,
+    /// When it was last seen where it should be, or moving towards it.
+    moved_at: Instant,
+    stalled: CancellationToken,
 }
 
 #[derive(FromRow)]
@@ -73,8 +80,14 @@ impl Watch {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if let Err(error) = self.look().await {
-                tracing::warn!(%error, "the slot can't be measured");
+            // A connection that is dead on the way answers neither here nor on the stream.
+            match tokio::time::timeout(self.options.stall_timeout, self.look()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the slot can't be measured"),
+                Err(_) => return self.stalled.cancel(),
+            }
+            if self.moved_at.elapsed() >= self.options.stall_timeout {
+                return self.stalled.cancel();
             }
         }
     }
@@ -134,12 +147,15 @@ impl Watch {
         let received = self.received.load(Ordering::Relaxed);
         let stands_still = received == self.received_before;
         self.received_before = received;
-        let is_idle = self.told.borrow().events_in_flight == 0;
-        if stands_still && received < flushed && is_idle {
-            sqlx::query("select pg_logical_emit_message(false, 'millrace', '', true)")
-                .execute(&self.pool)
-                .await?;
+        // While Kafka owes acknowledgements, reading may have stopped on purpose.
+        let waits_for_kafka = self.told.borrow().events_in_flight > 0;
+        if !stands_still || received >= flushed || waits_for_kafka {
+            self.moved_at = Instant::now();
+            return Ok(());
         }
+        sqlx::query("select pg_logical_emit_message(false, 'millrace', '', true)")
+            .execute(&self.pool)
+            .await?;
         Ok(())
     }
 }

@@ -60,6 +60,9 @@ pub struct RelayOptions {
     pub backoff_max: Duration,
     /// How often slot, lag and alarms are measured.
     pub monitor_interval: Duration,
+    /// How long the change stream may stand still while PostgreSQL writes on, before the connection
+    /// counts as dead.
+    pub stall_timeout: Duration,
     /// WAL the slot may retain before the disk is in danger, where PostgreSQL has no
     /// `max_slot_wal_keep_size` of its own.
     pub retained_bytes_max: u64,
@@ -109,6 +112,7 @@ impl RelayOptions {
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(5),
             monitor_interval: Duration::from_secs(1),
+            stall_timeout: Duration::from_secs(10),
             retained_bytes_max: 8 << 30,
             retained_alarm_percent: 50,
             lag_alarm: Duration::from_secs(10),

@@ -187,7 +187,8 @@ async fn lead(options: &RelayOptions, told: &Told, stop: &CancellationToken) -> 
     );
     told.send_modify(|status| status.phase = Phase::Leading);
     let received = Arc::new(AtomicU64::new(start.lsn.0));
-    let _monitor = monitor::start(options, told, &pool, &received);
+    let stalled = CancellationToken::new();
+    let _monitor = monitor::start(options, told, &pool, &received, &stalled);
     let session = Session {
         options: options.clone(),
         told: Arc::clone(told),
@@ -197,6 +198,7 @@ async fn lead(options: &RelayOptions, told: &Told, stop: &CancellationToken) -> 
         known,
         pair,
         received,
+        stalled,
     };
     session.run(start, stop).await
 }

@@ -39,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) pair: Pair,
     /// How far replication has come, for the monitor.
     pub(crate) received: Arc<AtomicU64>,
+    /// The monitor's word that the connection is dead.
+    pub(crate) stalled: CancellationToken,
 }
 
 /// What moves while a session runs.
@@ -91,6 +93,10 @@ impl Running {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.stop().await,
+                () = session.stalled.cancelled() => {
+                    let received = Lsn(session.received.load(Ordering::Relaxed));
+                    return Err(Error::StreamStalled { received });
+                }
                 _ = session.publisher.reports.recv_many(&mut reports, REPORTS_MAX) => {
                     for report in reports.drain(..) {
                         self.report(report).await?;

@@ -54,7 +54,13 @@ struct Reporter {
 
 impl ClientContext for Reporter {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "Kafka");
+        // Each attempt to reconnect reports; that nothing answers any more is worth a line.
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                tracing::warn!(reason, "Kafka is unreachable")
+            }
+            _ => tracing::debug!(%error, reason, "Kafka"),
+        }
     }
 }
 

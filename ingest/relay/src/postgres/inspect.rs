@@ -1,5 +1,7 @@
 //! Facts about the server, the publication and the slot, read in one query.
 
+use std::time::Duration;
+
 use millrace_events::Lsn;
 use sqlx::{FromRow, PgPool};
 
@@ -59,7 +61,17 @@ const FACTS: &str = "
       from (select 1) as always
       left join pg_replication_slots as s on s.slot_name = $1";
 
+/// A connection that is dead on the way must not stop the relay from making another.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// # Errors
+/// [`Error::Version`]; [`Error::Postgres`], also when there is no answer.
 pub(crate) async fn server(pool: &PgPool, slot: &str, publication: &str) -> Result<Server, Error> {
+    let silent = |_| Err(failed("read the state of server and slot")(sqlx::Error::PoolTimedOut));
+    tokio::time::timeout(ANSWER_TIMEOUT, ask(pool, slot, publication)).await.unwrap_or_else(silent)
+}
+
+async fn ask(pool: &PgPool, slot: &str, publication: &str) -> Result<Server, Error> {
     let doing = "read the state of server and slot";
     let version_num: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int")
         .fetch_one(pool)

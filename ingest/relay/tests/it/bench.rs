@@ -93,6 +93,21 @@ impl Bench {
         options(&self.postgres, self.kafka.brokers(), self.state.path())
     }
 
+    /// A relay that leads: what is committed from now on comes out of the change stream.
+    pub async fn lead(&self, options: RelayOptions) -> Result<RelayHandle> {
+        let relay = Relay::start(options);
+        until_leading(&relay).await?;
+        Ok(relay)
+    }
+
+    /// A relay sends `count` events and ends in order.
+    pub async fn send(&self, count: usize) -> Result<()> {
+        let relay = self.lead(self.options()).await?;
+        self.commit_some(count).await?;
+        until_position(&relay, count).await?;
+        stop(relay).await
+    }
+
     pub async fn commit(&self, rows: &[Row]) -> Result<()> {
         let mut transaction = self.pool.begin().await?;
         append(&mut transaction, rows).await?;

@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use millrace_relay::{Relay, StateDir};
+use millrace_relay::StateDir;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::bench::{Bench, Row, crash, ids, stop, until, until_leading, until_position};
+use crate::bench::{Bench, Row, crash, ids, stop, until, until_position};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_produce_before_pair() -> Result<()> {
     let bench = Bench::start().await?;
     let mut options = bench.options();
     options.pair_interval = Duration::from_secs(3600);
-    let relay = Relay::start(options);
+    let relay = bench.lead(options).await?;
     bench.commit_some(20).await?;
     until_position(&relay, 20).await?;
     crash(relay).await?;
@@ -22,7 +22,7 @@ async fn after_produce_before_pair() -> Result<()> {
     let pair = StateDir::lock(bench.state.path())?.load_pair()?;
     ensure!(pair.is_some_and(|pair| pair.durable.position.0 == 0), "the pair was written");
 
-    let relay = Relay::start(bench.options());
+    let relay = bench.lead(bench.options()).await?;
     until_position(&relay, 20).await?;
     bench.commit_some(5).await?;
     until_position(&relay, 25).await?;
@@ -36,8 +36,7 @@ async fn after_produce_before_pair() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_pair_before_slot_confirm() -> Result<()> {
     let bench = Bench::start().await?;
-    let relay = Relay::start(bench.options());
-    until_leading(&relay).await?;
+    let relay = bench.lead(bench.options()).await?;
     let begun = bench.slot_confirmed().await?;
     bench.commit_some(20).await?;
     let sent = until_position(&relay, 20).await?;
@@ -46,7 +45,7 @@ async fn after_pair_before_slot_confirm() -> Result<()> {
     ensure!(bench.slot_confirmed().await? == begun, "the slot was confirmed at once");
     let before = bench.whole_log().await?;
 
-    let relay = Relay::start(bench.options());
+    let relay = bench.lead(bench.options()).await?;
     bench.commit_some(5).await?;
     until_position(&relay, 25).await?;
     stop(relay).await?;
@@ -76,13 +75,12 @@ async fn at_random_while_writers_go_on() -> Result<()> {
         let mut options = bench.options();
         options.pair_interval = Duration::from_millis(rng.random_range(0..200));
         options.confirm_delay = Duration::from_millis(rng.random_range(0..200));
-        let relay = Relay::start(options);
-        until_leading(&relay).await?;
+        let relay = bench.lead(options).await?;
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..150))).await;
         crash(relay).await?;
     }
     let sent = writer.await??;
-    let relay = Relay::start(bench.options());
+    let relay = bench.lead(bench.options()).await?;
     until_position(&relay, sent).await?;
     stop(relay).await?;
     let log = bench.log().await?;

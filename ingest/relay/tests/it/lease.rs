@@ -8,7 +8,7 @@ use crate::bench::{Bench, crash, stop, until, until_leading, until_position};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_relays_one_leads_and_the_other_takes_over() -> Result<()> {
     let bench = Bench::start().await?;
-    let leader = Relay::start(bench.options());
+    let leader = bench.lead(bench.options()).await?;
     bench.commit_some(3).await?;
     until_position(&leader, 3).await?;
     let second = Relay::start(bench.options());
@@ -28,7 +28,7 @@ async fn of_two_relays_one_leads_and_the_other_takes_over() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_with_another_state_directory_waits_for_the_slot() -> Result<()> {
     let bench = Bench::start().await?;
-    let leader = Relay::start(bench.options());
+    let leader = bench.lead(bench.options()).await?;
     bench.commit_some(3).await?;
     let sent = until_position(&leader, 3).await?;
     until(&leader, |status| status.durable >= sent.lsn).await?;

@@ -3,16 +3,16 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use millrace_events::Position;
-use millrace_relay::Relay;
 
-use crate::bench::{Bench, Row, TOPIC, eventually, stop, until, until_leading, until_position};
+use crate::bench::{Bench, Row, TOPIC, eventually, stop, until, until_position};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_frontier_reaches_a_token_of_a_write_without_events() -> Result<()> {
     let bench = Bench::start().await?;
     sqlx::raw_sql("create table quiet (n int)").execute(&bench.pool).await?;
-    let relay = Relay::start(bench.options());
+    let relay = bench.lead(bench.options()).await?;
     bench.commit_some(1).await?;
     until_position(&relay, 1).await?;
     for _ in 0..3 {
@@ -36,8 +36,7 @@ async fn the_frontier_reaches_a_token_of_a_write_without_events() -> Result<()> 
 async fn the_frontier_reaches_a_token_while_a_transaction_stays_open() -> Result<()> {
     let bench = Bench::start().await?;
     sqlx::raw_sql("create table quiet (t text)").execute(&bench.pool).await?;
-    let relay = Relay::start(bench.options());
-    until_leading(&relay).await?;
+    let relay = bench.lead(bench.options()).await?;
     let mut open = bench.pool.begin().await?;
     sqlx::query("insert into quiet select repeat('x', 5000) from generate_series(1, 500)")
         .execute(&mut *open)
@@ -62,7 +61,7 @@ async fn an_event_that_can_not_be_sent_leaves_a_tombstone() -> Result<()> {
     let bench = Bench::start().await?;
     let mut options = bench.options();
     options.message_bytes_max = 20_000;
-    let relay = Relay::start(options);
+    let relay = bench.lead(options).await?;
     let unknown = Row { topic: "nobody.reads.this".into(), ..Row::new("k", "{}") };
     // Compressible or not, an envelope counts as it is.
     let large = Row::new("k", "x".repeat(30_000));
@@ -87,9 +86,8 @@ async fn the_slot_is_confirmed_with_a_delay_and_its_wal_is_measured() -> Result<
     let bench = Bench::start().await?;
     let mut options = bench.options();
     options.confirm_delay = Duration::from_millis(1500);
-    options.retained_bytes_max = 1;
-    let relay = Relay::start(options);
-    until_leading(&relay).await?;
+    options.retained_alarm_percent = 0;
+    let relay = bench.lead(options).await?;
     let begun = bench.slot_confirmed().await?;
     bench.commit_some(5).await?;
     let sent = until_position(&relay, 5).await?;
@@ -98,5 +96,25 @@ async fn the_slot_is_confirmed_with_a_delay_and_its_wal_is_measured() -> Result<
         .await?;
     let status = until(&relay, |status| status.alarm.is_some()).await?;
     ensure!(status.retained_bytes > 0 && status.durable >= sent.lsn, "{status:?}");
+    stop(relay).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_operators_watch_is_measured() -> Result<()> {
+    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let bench = Bench::start().await?;
+    let relay = bench.lead(bench.options()).await?;
+    bench.commit_some(5).await?;
+    until_position(&relay, 5).await?;
+    for name in [
+        "millrace_relay_events_total",
+        "millrace_relay_publish_seconds",
+        "millrace_relay_lag_bytes",
+        "millrace_relay_oldest_unsent_seconds",
+        "millrace_relay_alarm{reason=\"slot\"}",
+        "millrace_relay_alarm{reason=\"lag\"}",
+    ] {
+        eventually(name, || async { Ok(metrics.render().contains(name)) }).await?;
+    }
     stop(relay).await
 }

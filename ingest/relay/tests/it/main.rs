@@ -7,6 +7,7 @@ mod live;
 mod order;
 mod outage;
 mod outbox;
+mod proxy;
 mod recover;
 mod refuse;
 mod trace;

@@ -98,7 +98,7 @@ async fn positions_are_gapless_in_commit_order() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transaction_that_began_first_and_committed_last_comes_last() -> Result<()> {
     let bench = Bench::start().await?;
-    let relay = Relay::start(bench.options());
+    let relay = bench.lead(bench.options()).await?;
     let mut slow = bench.pool.begin().await?;
     let first = Row::new("a", "{}");
     append(&mut slow, std::slice::from_ref(&first)).await?;

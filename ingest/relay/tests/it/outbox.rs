@@ -1,10 +1,10 @@
 //! Outbox partitions are dropped only once every row in them was sent.
 
 use anyhow::{Result, ensure};
-use millrace_relay::{Relay, drop_passed};
+use millrace_relay::drop_passed;
 use sqlx::PgPool;
 
-use crate::bench::{Bench, stop, until, until_leading};
+use crate::bench::{Bench, stop, until};
 
 async fn partitions(pool: &PgPool) -> Result<Vec<String>> {
     Ok(sqlx::query_scalar(
@@ -25,8 +25,7 @@ async fn old_partitions_go_and_recent_ones_stay() -> Result<()> {
     )
     .execute(&bench.pool)
     .await?;
-    let relay = Relay::start(bench.options());
-    until_leading(&relay).await?;
+    let relay = bench.lead(bench.options()).await?;
     let insert = "insert into sales.outbox values ($1::timestamptz, gen_random_uuid(), 'billing.events.v1', 'thing.done', 'k', null, '{}')";
     for day in ["2020-01-01 12:00+00", "2020-01-02 12:00+00"] {
         sqlx::query(insert).bind(day).execute(&bench.pool).await?;

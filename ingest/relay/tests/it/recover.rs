@@ -5,22 +5,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use millrace_events::Position;
 use millrace_local::testing;
+use millrace_relay::StateDir;
 use millrace_relay::recover::{self, RestorePoint};
-use millrace_relay::{Relay, StateDir};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::PgPool;
 
-use crate::bench::{
-    Bench, eventually, halt, ids, options, prepare, stop, until_leading, until_position,
-};
-
-async fn sent(bench: &Bench, count: usize) -> Result<()> {
-    let relay = Relay::start(bench.options());
-    bench.commit_some(count).await?;
-    until_position(&relay, count).await?;
-    stop(relay).await
-}
+use crate::bench::{Bench, eventually, halt, ids, options, prepare, stop, until_position};
 
 async fn drop_slot(bench: &Bench) -> Result<()> {
     sqlx::query("select pg_drop_replication_slot('millrace_relay')").execute(&bench.pool).await?;
@@ -30,7 +21,7 @@ async fn drop_slot(bench: &Bench) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_slot() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 10).await?;
+    bench.send(10).await?;
     drop_slot(&bench).await?;
     let missed = bench.commit_some(8).await?;
     ensure!(halt(bench.options()).await?.code() == "slot_missing");
@@ -38,7 +29,7 @@ async fn a_lost_slot() -> Result<()> {
     let recovered = recover::lost_slot(&bench.options()).await?;
     ensure!((recovered.published, recovered.tombstones) == (8, 0), "{recovered:?}");
     ensure!(recovered.position == Position(18) && recovered.incarnation == 1);
-    let relay = Relay::start(bench.options());
+    let relay = bench.lead(bench.options()).await?;
     bench.commit_some(4).await?;
     until_position(&relay, 22).await?;
     stop(relay).await?;
@@ -54,7 +45,7 @@ async fn a_lost_slot() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recovery_that_crashed_is_finished_with_the_same_positions() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 10).await?;
+    bench.send(10).await?;
     drop_slot(&bench).await?;
     bench.commit_some(8).await?;
     let broker = Pid::from_raw(i32::try_from(bench.kafka.pid().context("embedded")?)?);
@@ -70,7 +61,7 @@ async fn a_recovery_that_crashed_is_finished_with_the_same_positions() -> Result
     kill(broker, Signal::SIGCONT)?;
     ensure!(plan.exists(), "the attempt was over before it could be cut off");
 
-    let relay = Relay::start(bench.options());
+    let relay = bench.lead(bench.options()).await?;
     bench.commit_some(2).await?;
     until_position(&relay, 20).await?;
     stop(relay).await?;
@@ -110,7 +101,7 @@ async fn restored(bench: &Bench, rows: i64) -> Result<(testing::Postgres, PgPool
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_restored_from_a_backup() -> Result<()> {
     let mut bench = Bench::start().await?;
-    sent(&bench, 10).await?;
+    bench.send(10).await?;
     let before = bench.whole_log().await?;
     let (server, pool) = restored(&bench, 7).await?;
     bench.postgres = server;
@@ -131,8 +122,7 @@ async fn a_database_restored_from_a_backup() -> Result<()> {
     }
     ensure!(listed.lines().count() == 3);
 
-    let relay = Relay::start(bench.options());
-    until_leading(&relay).await?;
+    let relay = bench.lead(bench.options()).await?;
     bench.commit_some(2).await?;
     until_position(&relay, 13).await?;
     stop(relay).await?;
@@ -147,7 +137,7 @@ async fn a_database_restored_from_a_backup() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_whose_end_nobody_knows() -> Result<()> {
     let mut bench = Bench::start().await?;
-    sent(&bench, 5).await?;
+    bench.send(5).await?;
     let (server, pool) = restored(&bench, 0).await?;
     bench.postgres = server;
     bench.pool = pool;
@@ -162,8 +152,7 @@ async fn a_backup_whose_end_nobody_knows() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_remedy_while_a_relay_runs() -> Result<()> {
     let bench = Bench::start().await?;
-    let relay = Relay::start(bench.options());
-    until_leading(&relay).await?;
+    let relay = bench.lead(bench.options()).await?;
     let refused = recover::lost_slot(&bench.options()).await;
     ensure!(refused.is_err_and(|error| error.code() == "state_locked"));
     // Neither from a directory of its own.

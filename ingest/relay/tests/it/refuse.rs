@@ -16,14 +16,6 @@ use crate::bench::{
     Bench, TOPIC, eventually, halt, ids, stop, until, until_leading, until_position,
 };
 
-/// A relay that sent `count` events and ended in order.
-async fn sent(bench: &Bench, count: usize) -> Result<()> {
-    let relay = Relay::start(bench.options());
-    bench.commit_some(count).await?;
-    until_position(&relay, count).await?;
-    stop(relay).await
-}
-
 fn change_pair(bench: &Bench, change: impl FnOnce(&mut Pair)) -> Result<()> {
     let state = StateDir::lock(bench.state.path())?;
     let mut pair = state.load_pair()?.context("no pair")?;
@@ -43,7 +35,7 @@ async fn delete_topic(bench: &Bench, topic: &str) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_ahead_of_the_pair() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 3).await?;
+    bench.send(3).await?;
     bench.commit_some(1).await?;
     sqlx::query("select pg_replication_slot_advance('millrace_relay', pg_current_wal_lsn())")
         .execute(&bench.pool)
@@ -56,7 +48,7 @@ async fn a_slot_ahead_of_the_pair() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_missing_slot() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 3).await?;
+    bench.send(3).await?;
     sqlx::query("select pg_drop_replication_slot('millrace_relay')").execute(&bench.pool).await?;
     let error = halt(bench.options()).await?;
     ensure!(error.code() == "slot_missing" && error.to_string().contains("recover lost-slot"));
@@ -66,7 +58,7 @@ async fn a_missing_slot() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_invalidated_slot() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 3).await?;
+    bench.send(3).await?;
     sqlx::raw_sql("alter system set max_slot_wal_keep_size = '1MB'").execute(&bench.admin).await?;
     sqlx::raw_sql("select pg_reload_conf()").execute(&bench.admin).await?;
     eventually("the slot invalidated", || async {
@@ -89,7 +81,7 @@ async fn an_invalidated_slot() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_server_or_timeline() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 3).await?;
+    bench.send(3).await?;
     change_pair(&bench, |pair| pair.timeline += 1)?;
     let error = halt(bench.options()).await?;
     ensure!(error.code() == "timeline_changed", "{error}");
@@ -104,7 +96,7 @@ async fn another_server_or_timeline() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_without_the_last_event_sent() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 3).await?;
+    bench.send(3).await?;
     let pair = StateDir::lock(bench.state.path())?.load_pair()?.context("no pair")?;
     let last = pair.durable.last.context("no last event")?;
     sqlx::query("delete from sales.outbox where event_id = $1")
@@ -120,7 +112,7 @@ async fn a_database_without_the_last_event_sent() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_without_a_pair() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 3).await?;
+    bench.send(3).await?;
     std::fs::remove_file(bench.state.path().join("relay.json"))?;
     let error = halt(bench.options()).await?;
     ensure!(error.code() == "pair_missing" && error.to_string().contains("position 3"), "{error}");
@@ -130,7 +122,7 @@ async fn a_log_without_a_pair() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_pair() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 3).await?;
+    bench.send(3).await?;
     let path = bench.state.path().join("relay.json");
     let text = std::fs::read_to_string(&path)?;
     std::fs::write(&path, text.replacen("\"position\":3", "\"position\":4", 1))?;
@@ -142,7 +134,7 @@ async fn a_damaged_pair() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn copies_that_disagree() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 3).await?;
+    bench.send(3).await?;
     let stranger = EventId::new();
     // Committed by the time of any event that follows, as far as its header says.
     for (key, value) in [("4", "1/0"), ("5", "FFFFFFFF/0")] {
@@ -172,10 +164,10 @@ async fn copies_that_disagree() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_lost_its_tail_is_sent_it_again() -> Result<()> {
     let bench = Bench::start().await?;
-    sent(&bench, 30).await?;
+    bench.send(30).await?;
     let before = bench.whole_log().await?;
     delete_topic(&bench, TOPIC).await?;
-    let relay = Relay::start(bench.options());
+    let relay = bench.lead(bench.options()).await?;
     until_position(&relay, 30).await?;
     bench.commit_some(2).await?;
     until_position(&relay, 32).await?;
@@ -192,7 +184,7 @@ async fn a_log_that_lost_more_than_the_slot_has() -> Result<()> {
     let bench = Bench::start().await?;
     let mut options = bench.options();
     options.confirm_delay = Duration::ZERO;
-    let relay = Relay::start(options);
+    let relay = bench.lead(options).await?;
     bench.commit_some(10).await?;
     let status = until_position(&relay, 10).await?;
     until(&relay, |now| now.confirmed >= status.lsn).await?;
@@ -215,10 +207,10 @@ async fn a_log_that_lost_more_than_the_slot_has() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_log() -> Result<()> {
     let mut bench = Bench::start().await?;
-    sent(&bench, 10).await?;
+    bench.send(10).await?;
     // A broker that another relay wrote to, for another database.
     let other = Bench::start().await?;
-    sent(&other, 20).await?;
+    other.send(20).await?;
     bench.kafka = other.kafka;
     let error = halt(bench.options()).await?;
     ensure!(error.code() == "log_foreign", "{error}");

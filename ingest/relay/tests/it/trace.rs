@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, ensure};
-use millrace_relay::Relay;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
@@ -31,7 +30,7 @@ async fn an_event_carries_the_relays_span_in_the_commands_trace() -> Result<()> 
         .try_init()?;
     let (trace, command) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
     let bench = Bench::start().await?;
-    let relay = Relay::start(bench.options());
+    let relay = bench.lead(bench.options()).await?;
     let traced =
         Row { traceparent: Some(format!("00-{trace}-{command}-01")), ..Row::new("k", "{}") };
     let unsampled =
