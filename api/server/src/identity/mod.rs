@@ -33,7 +33,7 @@ pub use user::{NewUser, put as put_user};
 static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// The schema `identity` and its migrations, for [`millrace_kernel::migrate`].
-pub const SERVICE: Service = Service { schema: "identity", migrator: &MIGRATOR, seed: None };
+pub static SERVICE: Service = Service { schema: "identity", migrator: &MIGRATOR, seed: None };
 
 /// Seconds an access token holds.
 pub const ACCESS_SECONDS: i64 = 15 * 60;

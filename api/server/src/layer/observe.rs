@@ -152,6 +152,10 @@ struct Headers<'a>(&'a mut HeaderMap);
 
 impl Injector for Headers<'_> {
     fn set(&mut self, key: &str, value: String) {
+        // A trace without vendors' state has an empty one.
+        if value.is_empty() {
+            return;
+        }
         if let (Ok(name), Ok(value)) =
             (HeaderName::from_bytes(key.as_bytes()), HeaderValue::from_str(&value))
         {

@@ -90,7 +90,10 @@ fn heartbeats_tell_that_what_is_shown_is_still_true() {
         let mut stream = live.stream(&format!("?shop_id={one}"), None).await;
         stream.next_news().await;
         live.floor.sell_seen(&[Sale::of(two, 100)]).await;
-        let beat = stream.next().await.expect("a heartbeat");
+        let mut beat = stream.next().await.expect("a heartbeat");
+        while beat.id == "1" {
+            beat = stream.next().await.expect("a heartbeat");
+        }
         assert_eq!((beat.name.as_str(), beat.id.as_str()), ("heartbeat", "2"));
         assert_eq!(beat.data["as_of"], "2026-03-02T09:00:00.002Z");
         assert_eq!(beat.data["server_time"], "2026-03-02T09:00:00Z");
