@@ -14,7 +14,9 @@ pub enum Error {
         #[source]
         source: clickhouse::error::Error,
     },
-    #[error("mart {mart}, column {column}: ClickHouse has no type for {data_type}; cast it in the view")]
+    #[error(
+        "mart {mart}, column {column}: ClickHouse has no type for {data_type}; cast it in the view"
+    )]
     Type { mart: String, column: String, data_type: String },
     #[error("mart {mart}: {problem}")]
     Columns { mart: String, problem: String },
@@ -31,6 +33,8 @@ pub enum Error {
     Damaged { problem: String },
     #[error("the loader has stopped")]
     Stopped,
+    #[error("the loader has stopped: {reason}")]
+    Failed { reason: String },
     #[error(transparent)]
     Arrow(#[from] arrow::error::ArrowError),
 }
@@ -46,7 +50,7 @@ impl Error {
             Self::Behind { .. } => "mart_behind",
             Self::BatchLog { .. } => "mart_batch_log",
             Self::Damaged { .. } => "mart_unsent_damaged",
-            Self::Stopped => "loader_stopped",
+            Self::Stopped | Self::Failed { .. } => "loader_stopped",
             Self::Arrow(_) => "columns",
         }
     }

@@ -42,6 +42,8 @@ pub struct LoaderOptions {
     pub part_rows_max: usize,
     /// Unsent rows after which the pipeline has to wait.
     pub queue_rows_max: usize,
+    /// … or unsent epochs: many small ones cost more memory than their rows.
+    pub queue_epochs_max: usize,
     /// Days that raw events are kept, counted from the event.
     pub raw_days_kept: u32,
     /// First pause after a failure, doubled up to [`Self::retry_pause_max`].
@@ -49,6 +51,8 @@ pub struct LoaderOptions {
     pub retry_pause_max: Duration,
     /// How long one request may take.
     pub request_timeout: Duration,
+    /// How long what is queued may take to be sent at the end; checkpoints hold the rest.
+    pub shutdown_wait: Duration,
 }
 
 impl LoaderOptions {
@@ -60,10 +64,12 @@ impl LoaderOptions {
             batch_rows_max: 200_000,
             part_rows_max: 100_000,
             queue_rows_max: 600_000,
+            queue_epochs_max: 4_000,
             raw_days_kept: 2 * 365,
             retry_pause: Duration::from_millis(100),
             retry_pause_max: Duration::from_secs(5),
             request_timeout: Duration::from_secs(60),
+            shutdown_wait: Duration::from_secs(5),
         }
     }
 }

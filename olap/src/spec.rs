@@ -50,7 +50,8 @@ pub fn raw_marts() -> Vec<MartSpec> {
         .map(|(name, doc)| (name.to_owned(), doc.to_owned()))
         .into();
         let documented = event.columns().into_iter().filter(|column| !column.doc.is_empty());
-        column_docs.extend(documented.map(|column| (column.name.to_owned(), column.doc.to_owned())));
+        column_docs
+            .extend(documented.map(|column| (column.name.to_owned(), column.doc.to_owned())));
         MartSpec {
             name: format!("raw_{}", event.table_name()),
             kind: MartKind::Raw,

@@ -149,6 +149,9 @@ mod tests {
         }
         let invoices = raw_marts().into_iter().find(|mart| mart.name == "raw_invoice_issued");
         let sql = create_table(&invoices.unwrap(), "t", "i", &options()).unwrap();
-        assert!(sql.contains("`tenders` Array(Tuple(`tender` String, `amount` Decimal(18, 2)"), "{sql}");
+        assert!(
+            sql.contains("`tenders` Array(Tuple(`tender` String, `amount` Decimal(18, 2)"),
+            "{sql}"
+        );
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int8Array, Int64Array, RecordBatch, UInt8Array, UInt32Array, UInt64Array};
-use arrow::compute::{cast, concat_batches, lexsort_to_indices, take_record_batch, SortColumn};
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::array::AsArray;
-use arrow::compute::kernels::cmp::gt;
+use arrow::array::{
+    Array, ArrayRef, Int8Array, Int64Array, RecordBatch, UInt8Array, UInt32Array, UInt64Array,
+};
 use arrow::compute::filter_record_batch;
+use arrow::compute::kernels::cmp::gt;
+use arrow::compute::{SortColumn, cast, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use hashbrown::HashSet;
 use millrace_events::Position;
@@ -59,9 +61,7 @@ pub(super) fn parts(rows: RecordBatch, rows_max: usize) -> Result<Vec<RecordBatc
     let order = lexsort_to_indices(&columns, None)?;
     let sorted = take_record_batch(&rows, &order)?;
     let starts = (0..sorted.num_rows()).step_by(rows_max);
-    Ok(starts
-        .map(|start| sorted.slice(start, rows_max.min(sorted.num_rows() - start)))
-        .collect())
+    Ok(starts.map(|start| sorted.slice(start, rows_max.min(sorted.num_rows() - start))).collect())
 }
 
 /// The columns of `rows` as the mart's table has them, with more behind.
@@ -118,7 +118,8 @@ fn appended(
         Some(weights) => weights.values().iter().map(|weight| weight.signum() as i8).collect(),
     };
     let signed = with_columns(mart, rows, vec![(WEIGHT, Arc::new(signs))])?;
-    let Some(weights) = weights.filter(|weights| weights.values().iter().any(|w| w.abs() > 1)) else {
+    let Some(weights) = weights.filter(|weights| weights.values().iter().any(|w| w.abs() > 1))
+    else {
         return Ok(signed);
     };
     // A row that comes several times is several rows.
@@ -236,9 +237,11 @@ mod tests {
 
     #[test]
     fn history_behind_what_is_held_is_sent_however_epochs_are_cut() {
-        let appended = |rows: &[(i64, &str)]| MartRows::Appended { rows: some(rows), weights: None };
+        let appended =
+            |rows: &[(i64, &str)]| MartRows::Appended { rows: some(rows), weights: None };
         let whole = [epoch(4, appended(&[(1, "a"), (2, "b"), (3, "c"), (4, "d")]))];
-        let cut = [epoch(2, appended(&[(1, "a"), (2, "b")])), epoch(4, appended(&[(3, "c"), (4, "d")]))];
+        let cut =
+            [epoch(2, appended(&[(1, "a"), (2, "b")])), epoch(4, appended(&[(3, "c"), (4, "d")]))];
         let spec = spec(MartKind::History);
         let one = rows(&spec, &whole, Position(2)).unwrap().unwrap();
         let two = rows(&spec, &cut, Position(2)).unwrap().unwrap();

@@ -88,6 +88,7 @@ pub struct Loader {
     queue: Arc<Queue>,
     clickhouse: Clickhouse,
     database: Arc<str>,
+    shutdown_wait: Duration,
     task: Arc<parking_lot::Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -104,10 +105,11 @@ impl Loader {
         let clickhouse = Clickhouse::new(&options.connection, options.request_timeout);
         let database: Arc<str> = options.connection.database.as_str().into();
         let queue = Arc::new(Queue::new(&options, &start));
+        let shutdown_wait = options.shutdown_wait;
         let run = run::Run::new(options, marts, start, clickhouse.clone(), Arc::clone(&queue));
         let task = tokio::spawn(run.run());
         let task = Arc::new(parking_lot::Mutex::new(Some(task)));
-        Self { queue, clickhouse, database, task }
+        Self { queue, clickhouse, database, shutdown_wait, task }
     }
 
     /// Hands over the next epoch. Waits while too many rows are unsent.
@@ -159,6 +161,11 @@ impl Loader {
         }
     }
 
+    /// Waits until the loader has stopped for good, and tells why.
+    pub async fn failed(&self) -> Error {
+        self.queue.failed().await
+    }
+
     /// Lets no batch begin that passes what is being sent now, and gives that position. The marts
     /// stand still once [`Self::wait_for`] has reached it, until the guard moves or is dropped.
     #[must_use]
@@ -169,12 +176,18 @@ impl Loader {
     /// Sends what is queued, as far as ClickHouse is there, and stops.
     pub async fn shutdown(&self) {
         self.queue.close();
-        let task = self.task.lock().take();
-        if let Some(Err(error)) = match task {
-            Some(task) => Some(task.await),
-            None => None,
-        } {
-            tracing::error!(%error, "the mart loader ended badly");
+        let Some(mut task) = self.task.lock().take() else { return };
+        match tokio::time::timeout(self.shutdown_wait, &mut task).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the mart loader ended badly"),
+            Err(_) => {
+                let queued = self.status().queued_epochs;
+                tracing::warn!(
+                    queued,
+                    "the marts lack what is queued; it is sent after the next start"
+                );
+                task.abort();
+            }
         }
     }
 }

@@ -50,6 +50,7 @@ pub(super) struct Queue {
     flush_interval: Duration,
     batch_rows_max: usize,
     queue_rows_max: usize,
+    queue_epochs_max: usize,
 }
 
 /// What the loader should do now.
@@ -69,9 +70,9 @@ impl Queue {
             .map(|epoch| Waiting { epoch: Arc::new(epoch.clone()), since })
             .collect();
         let rows = epochs.iter().map(|waiting| waiting.epoch.num_rows()).sum();
-        let acknowledged = epochs.front().map_or(start.from, |oldest| {
-            Position(oldest.epoch.first_position.0.saturating_sub(1))
-        });
+        let acknowledged = epochs
+            .front()
+            .map_or(start.from, |oldest| Position(oldest.epoch.first_position.0.saturating_sub(1)));
         let behind = start.noted.iter().filter(|range| range.first > acknowledged);
         let noted = behind.map(|range| (range.first, range.last)).collect();
         Self {
@@ -80,6 +81,7 @@ impl Queue {
             flush_interval: options.flush_interval,
             batch_rows_max: options.batch_rows_max,
             queue_rows_max: options.queue_rows_max,
+            queue_epochs_max: options.queue_epochs_max.max(1),
         }
     }
 
@@ -109,7 +111,9 @@ impl Queue {
                 if let Some(failure) = stopped(state) {
                     return Some(Err(failure));
                 }
-                if state.rows > 0 && state.rows + rows > self.queue_rows_max {
+                let has_room = state.epochs.len() < self.queue_epochs_max
+                    && (state.rows == 0 || state.rows + rows <= self.queue_rows_max);
+                if !has_room && !is_completing_noted(state) {
                     return None;
                 }
                 state.rows += rows;
@@ -241,6 +245,11 @@ impl Queue {
         self.state.lock().acknowledged
     }
 
+    /// Waits until the loader has stopped for good, and tells why.
+    pub async fn failed(&self) -> Error {
+        self.until(|state| state.failure.is_some().then(|| stopped(state)).flatten()).await
+    }
+
     pub async fn wait_acknowledged(&self, position: Position) -> Result<()> {
         self.until(|state| {
             if state.acknowledged >= position {
@@ -284,13 +293,20 @@ impl Queue {
     }
 }
 
+/// Whether a noted range is next and not all here yet: it must be sent whole, so it is let in.
+fn is_completing_noted(state: &State) -> bool {
+    let end = state.noted.get(&state.acknowledged.next());
+    let queued = state.epochs.back().map_or(state.acknowledged, |last| last.epoch.position);
+    end.is_some_and(|end| queued < *end)
+}
+
 fn stopped(state: &State) -> Option<Error> {
     if let Some(failure) = &state.failure {
         return Some(match failure.as_ref() {
             Error::Behind { mart, held, from } => {
                 Error::Behind { mart: mart.clone(), held: *held, from: *from }
             }
-            _ => Error::Stopped,
+            other => Error::Failed { reason: other.to_string() },
         });
     }
     state.is_closed.then_some(Error::Stopped)

@@ -21,7 +21,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow_json::ReaderBuilder;
 use chrono::DateTime;
-use futures::executor::block_on;
 use millrace_engine::{Cut, Delta, Engine, EngineConfig, Epoch};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -73,8 +72,8 @@ impl Case {
         let mut given = Vec::with_capacity(read.given.len());
         for (index, mut row) in read.given.into_iter().enumerate() {
             let event = row.remove("event").and_then(|event| event.as_str().map(str::to_owned));
-            let event = event
-                .ok_or_else(|| refused(format!("given {} names no event", index + 1)))?;
+            let event =
+                event.ok_or_else(|| refused(format!("given {} names no event", index + 1)))?;
             let schema = registry
                 .events()
                 .get(&event)
@@ -91,7 +90,7 @@ impl Case {
     ///
     /// # Errors
     /// [`Error::Case`] with expected and found rows where they differ.
-    pub fn run(&self, registry: &Registry) -> Result<()> {
+    pub async fn run(&self, registry: &Registry) -> Result<()> {
         let view = registry.get(&self.view)?;
         let one_by_one: Vec<Vec<usize>> = (0..self.given.len()).map(|index| vec![index]).collect();
         let at_once = vec![(0..self.given.len()).collect()];
@@ -101,7 +100,7 @@ impl Case {
         for (event, row) in &self.given {
             tables.entry(event.clone()).or_default().push(row.clone());
         }
-        let whole = lines(&block_on(batch::answer(registry, &self.view, &tables))?, None)?;
+        let whole = lines(&batch::answer(registry, &self.view, &tables).await?, None)?;
         self.same("batch SQL", &whole, "one event per epoch", &lines(&slow, None)?)?;
         self.same("batch SQL", &whole, "all events in one epoch", &lines(&fast, None)?)?;
 
@@ -170,7 +169,10 @@ impl Case {
 }
 
 /// `row` with what it leaves out: null where allowed, else empty or zero.
-fn completed(fields: &arrow::datatypes::Fields, mut row: Map<String, Value>) -> Result<Value, String> {
+fn completed(
+    fields: &arrow::datatypes::Fields,
+    mut row: Map<String, Value>,
+) -> Result<Value, String> {
     let mut whole = Map::new();
     for field in fields {
         let value = match row.remove(field.name()) {

@@ -54,17 +54,17 @@ pub(crate) fn by_key(delta: &Delta, key: &[String]) -> Result<(RecordBatch, Reco
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int64Array, record_batch};
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, StringArray};
 
     use super::*;
 
     #[test]
     fn an_update_is_an_upsert_and_a_changed_key_a_delete_besides() {
-        let batch = record_batch!(
-            ("k", Utf8, ["a", "b", "a", "c"]),
-            ("n", Int64, [1, 2, 10, 20])
-        )
-        .unwrap();
+        let keys: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a", "c"]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 10, 20]));
+        let batch = RecordBatch::try_from_iter([("k", keys), ("n", numbers)]).unwrap();
         let delta = Delta::weighted(batch, vec![-1, -1, 1, 1]);
         let (upserts, deletes) = by_key(&delta, &["k".to_owned()]).unwrap();
         assert_eq!(upserts.column(1).as_ref(), &Int64Array::from(vec![10, 20]));

@@ -15,7 +15,9 @@ pub enum Error {
     Header { file: String, line: usize, problem: String },
     #[error("{file}: {problem}")]
     File { file: String, problem: String },
-    #[error("views read each other in a circle: {names}; break it by moving the shared part to one")]
+    #[error(
+        "views read each other in a circle: {names}; break it by moving the shared part to one"
+    )]
     Circle { names: String },
     #[error("view {view} can't be planned: {source}")]
     Plan {
@@ -48,10 +50,10 @@ pub enum Error {
     },
     #[error("{path} is damaged: {problem}")]
     Damaged { path: String, problem: String },
-    #[error("view {view} differs from batch SQL at position {position}: {difference}")]
-    Differs { view: String, position: Position, difference: String },
-    #[error("the log copy ends at position {end}, view {view} is at {position}: try again in a moment")]
-    LogTooShort { view: String, position: Position, end: Position },
+    #[error(
+        "the log ends at position {end}, the views are at {position}: is it the log they were fed from?"
+    )]
+    LogTooShort { position: Position, end: Position },
     #[error(transparent)]
     Engine(#[from] millrace_engine::Error),
     #[error(transparent)]
@@ -79,7 +81,6 @@ impl Error {
             Self::Order { .. } => "epoch_order",
             Self::Folder { .. } => "checkpoint_folder",
             Self::Damaged { .. } => "checkpoint_damaged",
-            Self::Differs { .. } => "view_differs",
             Self::LogTooShort { .. } => "log_too_short",
             Self::Engine(error) => error.code(),
             Self::Olap(error) => error.code(),
@@ -99,11 +100,7 @@ impl Error {
         }
     }
 
-    pub(crate) fn frontier_timeout(
-        wanted: String,
-        waited: Duration,
-        position: Position,
-    ) -> Self {
+    pub(crate) fn frontier_timeout(wanted: String, waited: Duration, position: Position) -> Self {
         Self::FrontierTimeout { wanted, waited_ms: waited.as_millis(), position }
     }
 }

@@ -91,9 +91,8 @@ impl Place {
             }
             offsets[partition] = i64::try_from(offset).unwrap_or_default();
         }
-        let frontier = engine
-            .get(FRONTIER_LSN)
-            .map(|lsn| (Lsn(lsn), Position(number(FRONTIER_POSITION))));
+        let frontier =
+            engine.get(FRONTIER_LSN).map(|lsn| (Lsn(lsn), Position(number(FRONTIER_POSITION))));
         let as_of = engine
             .get(AS_OF)
             .and_then(|at| DateTime::from_timestamp_micros(i64::try_from(at).ok()?));
@@ -113,7 +112,8 @@ mod tests {
                 position: Position(90),
                 applied: 88,
                 dead_lettered: 2,
-                offsets: [("a.b/c".to_owned(), (0..12).collect()), ("d".to_owned(), vec![7])].into(),
+                offsets: [("a.b/c".to_owned(), (0..12).collect()), ("d".to_owned(), vec![7])]
+                    .into(),
             },
             frontier: Some((Lsn(1 << 40), Position(90))),
             as_of: DateTime::from_timestamp_micros(1_700_000_000_123_456),

@@ -1,13 +1,14 @@
 //! What a pipeline keeps on disk: checkpoints, the epochs a checkpoint's marts still lack, and the
 //! journal of batches that may have been sent.
 
+use std::collections::VecDeque;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use millrace_engine::{
-    CheckpointId, CheckpointStore, Cut as EngineCut, DirStore, Engine, Journal,
-};
+use millrace_engine::{CheckpointId, CheckpointStore, Cut as EngineCut, DirStore, Engine, Journal};
 use millrace_events::Position;
 use millrace_olap::{BatchLog, BatchRange, LoadEpoch};
 use parking_lot::Mutex;
@@ -17,14 +18,21 @@ use super::PipelineOptions;
 use super::feed::Place;
 use crate::{Error, Result};
 
+const LOCK_WAIT: Duration = Duration::from_secs(10);
 const LINEAGE: &str = "lineage";
 const FIRST: &str = "first";
 
 /// The folder of one pipeline.
 pub(super) struct Folder {
     root: PathBuf,
+    /// Locked as long as it is open: two pipelines would ruin each other's checkpoints.
+    _lock: File,
     checkpoints: DirStore,
     unsent: DirStore,
+    /// Files of unsent epochs, oldest first, with the last position in each.
+    saved: VecDeque<(String, Position)>,
+    /// All unsent epochs up to this one are in files.
+    saved_epoch: u64,
 }
 
 /// An engine to go on with.
@@ -35,15 +43,47 @@ pub(super) struct Restored {
     pub unsent: Vec<LoadEpoch>,
 }
 
+/// Takes the folder for this process; one that is going down may hold it a moment longer.
+fn lock(root: &Path) -> Result<File> {
+    let path = root.join("lock");
+    let failed = |source| Error::Folder { path: path.display().to_string(), source };
+    fs::create_dir_all(root).map_err(failed)?;
+    let file = File::create(&path).map_err(failed)?;
+    let deadline = Instant::now() + LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(failed(io::Error::new(
+                    io::ErrorKind::ResourceBusy,
+                    "another pipeline uses it: stop that one first",
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+    }
+}
+
 fn unsent_name(epoch: u64) -> String {
     format!("unsent-{epoch:020}")
 }
 
 impl Folder {
     pub fn open(root: &Path) -> Result<Self> {
+        let lock = lock(root)?;
         let checkpoints = DirStore::open(root.join("checkpoints"))?;
         let unsent = DirStore::open(root.join("unsent"))?;
-        Ok(Self { root: root.to_owned(), checkpoints, unsent })
+        Ok(Self {
+            root: root.to_owned(),
+            _lock: lock,
+            checkpoints,
+            unsent,
+            saved: VecDeque::new(),
+            saved_epoch: 0,
+        })
     }
 
     /// Names the log this folder has followed; made at the first start.
@@ -62,7 +102,7 @@ impl Folder {
 
     /// The engine as of the newest sound checkpoint; a fresh one where there is none, or where it does
     /// not fit the views: they are then filled again from the start of the log.
-    pub fn restore(&self, options: &PipelineOptions) -> Result<Restored> {
+    pub fn restore(&mut self, options: &PipelineOptions) -> Result<Restored> {
         let registry = &options.registry;
         let restored = Engine::restore(
             options.engine.clone(),
@@ -78,60 +118,89 @@ impl Folder {
                 | millrace_engine::Error::Damaged { .. }),
             ) => {
                 tracing::warn!(%error, "views are filled again from the start of the log");
+                self.wipe()?;
                 return fresh(options);
             }
             Err(error) => return Err(error.into()),
         };
         if cut.is_empty() {
+            self.wipe()?;
             return fresh(options);
         }
         match self.read_unsent(engine.epoch()) {
             Ok(unsent) => Ok(Restored { engine, place: Place::from_engine(&cut), unsent }),
-            Err(error) if options.marts.is_some() => {
+            Err(error) => {
                 tracing::warn!(%error, "views are filled again from the start of the log");
+                self.wipe()?;
                 fresh(options)
             }
-            Err(_) => Ok(Restored { engine, place: Place::from_engine(&cut), unsent: Vec::new() }),
         }
     }
 
-    fn read_unsent(&self, epoch: u64) -> Result<Vec<LoadEpoch>> {
-        let name = unsent_name(epoch);
-        let bytes = self.unsent.read(&name)?.ok_or_else(|| Error::Damaged {
-            path: self.root.join("unsent").join(&name).display().to_string(),
-            problem: "it is missing".to_owned(),
-        })?;
-        let mut rest = bytes.as_slice();
-        let mut epochs = Vec::new();
-        while let Some(epoch) = LoadEpoch::read(&mut rest)? {
-            epochs.push(epoch);
+    /// Unsent epochs up to `epoch`; files behind it belong to a checkpoint that was not completed or
+    /// is damaged.
+    fn read_unsent(&mut self, epoch: u64) -> Result<Vec<LoadEpoch>> {
+        let mut epochs: Vec<LoadEpoch> = Vec::new();
+        self.saved.clear();
+        for name in self.unsent.list()? {
+            if name > unsent_name(epoch) {
+                self.unsent.delete(&name)?;
+                continue;
+            }
+            let bytes = self.unsent.read(&name)?.unwrap_or_default();
+            let mut rest = bytes.as_slice();
+            while let Some(epoch) = LoadEpoch::read(&mut rest)? {
+                epochs.push(epoch);
+            }
+            let last = epochs.last().map(|epoch| epoch.position).unwrap_or_default();
+            self.saved.push_back((name, last));
         }
+        let gap = epochs.windows(2).find(|pair| pair[1].first_position != pair[0].position.next());
+        if let Some(pair) = gap {
+            return Err(Error::Damaged {
+                path: self.root.join("unsent").display().to_string(),
+                problem: format!("nothing follows position {}", pair[0].position),
+            });
+        }
+        self.saved_epoch = epoch;
         Ok(epochs)
     }
 
-    /// Saves the engine. `unsent` is written first: a checkpoint without it would have passed what the
-    /// marts have acknowledged.
+    /// Saves the engine. Of the `unsent` epochs those not saved before are written first: a checkpoint
+    /// without them would have passed what the marts have acknowledged.
     pub fn checkpoint(
         &mut self,
         engine: &mut Engine,
         unsent: &[Arc<LoadEpoch>],
-        kept: usize,
     ) -> Result<CheckpointId> {
         let mut bytes = Vec::new();
-        for epoch in unsent {
+        let mut last = Position::START;
+        for epoch in unsent.iter().filter(|epoch| epoch.epoch > self.saved_epoch) {
             epoch.write(&mut bytes)?;
+            last = epoch.position;
         }
-        self.unsent.replace(&unsent_name(engine.epoch()), &bytes)?;
-        let id = engine.checkpoint(&mut self.checkpoints)?;
-        let names = self.unsent.list()?;
-        for name in names.iter().rev().skip(kept.max(1)) {
+        if !bytes.is_empty() {
+            let name = unsent_name(engine.epoch());
+            self.unsent.replace(&name, &bytes)?;
+            self.saved.push_back((name, last));
+        }
+        self.saved_epoch = engine.epoch();
+        Ok(engine.checkpoint(&mut self.checkpoints)?)
+    }
+
+    /// Removes files whose epochs have all arrived.
+    pub fn forget_sent(&mut self, acknowledged: Position) -> Result<()> {
+        while let Some((name, _)) = self.saved.front().filter(|(_, last)| *last <= acknowledged) {
             self.unsent.delete(name)?;
+            self.saved.pop_front();
         }
-        Ok(id)
+        Ok(())
     }
 
     /// Forgets all checkpoints.
     pub fn wipe(&mut self) -> Result<()> {
+        self.saved.clear();
+        self.saved_epoch = 0;
         for store in [&mut self.checkpoints, &mut self.unsent] {
             for name in store.list()? {
                 store.delete(&name)?;

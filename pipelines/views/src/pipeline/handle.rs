@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use millrace_engine::{Explain, Snapshot};
 use millrace_events::{Position, Token};
 use millrace_olap::Loader;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::hub::Hub;
@@ -181,12 +181,16 @@ impl PipelineHandle {
         self.hub.loader.lock().clone()
     }
 
-    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<Result<T>>) -> Input) -> Result<T> {
+    async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<Result<T>>) -> Input,
+    ) -> Result<T> {
         let stopped = || {
             self.hub.is_stopped().unwrap_or(Error::Stopped { reason: "it is starting".to_owned() })
         };
         let (answer, answered) = oneshot::channel();
-        let asks = self.hub.asks.lock().clone().ok_or_else(stopped)?;
+        let asks = self.hub.asks.lock().as_ref().and_then(mpsc::WeakSender::upgrade);
+        let asks = asks.ok_or_else(stopped)?;
         asks.send(question(answer)).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }

@@ -55,7 +55,7 @@ pub(super) struct Hub {
     report: Mutex<Report>,
     pub loader: Mutex<Option<Loader>>,
     /// Where the engine's thread can be asked.
-    pub asks: Mutex<Option<mpsc::Sender<Input>>>,
+    pub asks: Mutex<Option<mpsc::WeakSender<Input>>>,
     pub stopping: watch::Sender<bool>,
 }
 

@@ -25,7 +25,7 @@ pub struct PipelineOptions {
     pub checkpoint_events: u64,
     /// Changes of a view kept for streams that resume, in rows.
     pub retained_rows_max: usize,
-    /// … and in epochs.
+    /// … and in epochs: each costs some kilobytes, however few its rows.
     pub retained_epochs_max: usize,
     pub clock: Clock,
 }
@@ -41,7 +41,7 @@ impl PipelineOptions {
             checkpoint_interval: Duration::from_secs(10),
             checkpoint_events: 2_000_000,
             retained_rows_max: 50_000,
-            retained_epochs_max: 20_000,
+            retained_epochs_max: 3_000,
             clock,
         }
     }

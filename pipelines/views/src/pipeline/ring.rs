@@ -52,12 +52,13 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::record_batch;
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 
     use super::*;
 
     fn change(position: u64, rows: usize) -> Arc<ViewChange> {
-        let batch = record_batch!(("n", Int64, [1, 2, 3, 4])).unwrap();
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3, 4]));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
         Arc::new(ViewChange {
             epoch: position,
             position: Position(position),

@@ -23,9 +23,14 @@ use crate::{Error, Mart, Result, Serve, View, ViewChange, change};
 
 /// What the thread is given.
 pub(super) enum Input {
-    Epoch { epoch: SourceEpoch, log_end: Position },
+    Epoch {
+        epoch: SourceEpoch,
+        log_end: Position,
+    },
     Explain(String, oneshot::Sender<Result<millrace_engine::Explain>>),
     Checkpoint(oneshot::Sender<Result<()>>),
+    /// The loader has stopped for good.
+    MartsFailed(millrace_olap::Error),
     Stop,
 }
 
@@ -43,6 +48,15 @@ pub(super) struct Marts {
     pub journal: BatchJournal,
     /// What was acknowledged at the checkpoint before.
     pub acknowledged_before: Position,
+}
+
+/// Marts that lack what lies before the checkpoint are filled by replaying the log.
+fn marts_failed(error: millrace_olap::Error) -> Result<Ended> {
+    if let millrace_olap::Error::Behind { .. } = error {
+        tracing::warn!(%error, "views and marts are filled again from the log");
+        return Ok(Ended::Rebuild);
+    }
+    Err(error.into())
 }
 
 pub(super) struct Worker {
@@ -95,19 +109,18 @@ impl Worker {
 
     /// Works until told to stop.
     pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> Result<Ended> {
-        self.hub.reset_rings(self.place.cut.position);
+        let published = self.hub.latest().map(|latest| latest.position).unwrap_or_default();
+        self.hub.reset_rings(self.place.cut.position.max(published));
         self.publish(Vec::new());
         loop {
             // Without a session the process is going down: what is not saved is applied again.
             let Some(input) = inputs.blocking_recv() else { return Ok(Ended::Stopped) };
             match input {
                 Input::Epoch { epoch, log_end } => match self.apply(&epoch, log_end) {
-                    Err(Error::Olap(error @ millrace_olap::Error::Behind { .. })) => {
-                        tracing::warn!(%error, "views and marts are filled again from the log");
-                        return Ok(Ended::Rebuild);
-                    }
+                    Err(Error::Olap(error)) => return marts_failed(error),
                     outcome => outcome?,
                 },
+                Input::MartsFailed(error) => return marts_failed(error),
                 // Nobody may be waiting any more for what was asked.
                 Input::Explain(view, answer) => {
                     let _ = answer.send(self.engine.explain(&view).map_err(Error::from));
@@ -318,11 +331,11 @@ impl Worker {
     fn checkpoint(&mut self) -> Result<()> {
         let started = Instant::now();
         let unsent = self.marts.as_ref().map(|marts| marts.loader.unsent()).unwrap_or_default();
-        let kept = self.hub.options.engine.checkpoints_kept;
-        self.folder.checkpoint(&mut self.engine, &unsent, kept)?;
+        self.folder.checkpoint(&mut self.engine, &unsent)?;
         if let Some(marts) = &mut self.marts {
             marts.journal.forget_before(marts.acknowledged_before)?;
             marts.acknowledged_before = marts.loader.acknowledged();
+            self.folder.forget_sent(marts.acknowledged_before)?;
         }
         self.is_changed = false;
         self.events_since = 0;

@@ -31,7 +31,10 @@ impl Pipeline {
     ///
     /// # Errors
     /// The folder can't be read, or the views don't fit the engine.
-    pub async fn start(options: PipelineOptions, feeds: Arc<dyn OpenFeed>) -> Result<PipelineHandle> {
+    pub async fn start(
+        options: PipelineOptions,
+        feeds: Arc<dyn OpenFeed>,
+    ) -> Result<PipelineHandle> {
         let hub = Arc::new(Hub::new(options, feeds));
         let first = Session::open(Arc::clone(&hub), false).await?;
         let mut published = hub.watch();
@@ -61,7 +64,8 @@ pub(super) fn marts(registry: &Registry) -> Vec<MartSpec> {
         })
     });
     let raw = raw_marts().into_iter();
-    kept.chain(raw.filter(|raw| registry.events().contains_key(&raw.name["raw_".len()..]))).collect()
+    kept.chain(raw.filter(|raw| registry.events().contains_key(&raw.name["raw_".len()..])))
+        .collect()
 }
 
 async fn drive(hub: Arc<Hub>, first: Session) {
@@ -71,7 +75,8 @@ async fn drive(hub: Arc<Hub>, first: Session) {
         let reason = match session.run().await {
             Ok(Ended::Stopped) => "it was shut down".to_owned(),
             Ok(Ended::Rebuild) if is_fresh => {
-                "the marts claim to be behind the start of the log; remove their database".to_owned()
+                "the marts claim to be behind the start of the log; remove their database"
+                    .to_owned()
             }
             Ok(Ended::Rebuild) => match Session::open(Arc::clone(&hub), true).await {
                 Ok(next) => {
@@ -135,7 +140,8 @@ impl Session {
         let Self { hub, worker } = self;
         let start = worker.place.cut.clone();
         let (inputs, received) = mpsc::channel(EPOCHS_AHEAD);
-        *hub.asks.lock() = Some(inputs.clone());
+        // Weak: once the session is gone, so are its inputs, and the thread ends.
+        *hub.asks.lock() = Some(inputs.downgrade());
         let (ended, mut has_ended) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("millrace-engine".to_owned());
         let loader = worker.marts.as_ref().map(|marts| marts.loader.clone());
@@ -155,11 +161,23 @@ impl Session {
                 }
                 outcome
             }
+            failure = marts_failed(loader.as_ref()) => {
+                let _ = inputs.send(Input::MartsFailed(failure)).await;
+                has_ended.await
+            }
         };
         if let Some(loader) = loader {
             loader.shutdown().await;
         }
         outcome.map_err(|_| Error::Stopped { reason: "the engine's thread panicked".to_owned() })?
+    }
+}
+
+/// Waits until the marts can't be kept; for ever without marts.
+async fn marts_failed(loader: Option<&Loader>) -> millrace_olap::Error {
+    match loader {
+        Some(loader) => loader.failed().await,
+        None => std::future::pending().await,
     }
 }
 

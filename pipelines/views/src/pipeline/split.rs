@@ -39,8 +39,7 @@ pub(super) fn at(epoch: &SourceEpoch, ends: &BTreeSet<Position>) -> Vec<Piece> {
             });
             slices.filter(|(_, rows)| rows.num_rows() > 0).collect()
         };
-        let newest_event_at =
-            if end == last { epoch.newest_event_at } else { newest(&tables) };
+        let newest_event_at = if end == last { epoch.newest_event_at } else { newest(&tables) };
         pieces.push(Piece { first: from, last: end, tables, newest_event_at });
         from = end.next();
     }

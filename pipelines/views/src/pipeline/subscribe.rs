@@ -5,8 +5,8 @@ use std::sync::Arc;
 use millrace_events::Position;
 use tokio::sync::watch;
 
-use super::hub::{Hub, Published};
 use super::handle::ViewSnapshot;
+use super::hub::{Hub, Published};
 use crate::{Result, ViewChange};
 
 /// What a subscriber is told next.
@@ -16,7 +16,9 @@ pub enum Update {
     Snapshot(ViewSnapshot),
     Change(Arc<ViewChange>),
     /// Changes were missed; a snapshot follows.
-    Reset { reason: &'static str },
+    Reset {
+        reason: &'static str,
+    },
 }
 
 enum Next {
@@ -44,7 +46,12 @@ impl std::fmt::Debug for Subscription {
 }
 
 impl Subscription {
-    pub(super) fn new(hub: Arc<Hub>, name: &str, view: usize, from: Option<Position>) -> Result<Self> {
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        name: &str,
+        view: usize,
+        from: Option<Position>,
+    ) -> Result<Self> {
         let watch = hub.watch();
         let published = hub.latest()?.position;
         let next = match from {

@@ -1,16 +1,15 @@
 //! Joins an epoch to the traces of the commands it carries.
 
 use opentelemetry::Context;
-use opentelemetry::trace::{
-    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
-};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// The parent a W3C `traceparent` names: `00-<trace>-<span>-<flags>`.
 fn parent(traceparent: &str) -> Option<Context> {
     let mut parts = traceparent.split('-');
-    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (version, trace, span, flags) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     if version.len() != 2 || version == "ff" {
         return None;
     }
@@ -48,11 +47,13 @@ mod tests {
 
     #[test]
     fn only_sound_parents_are_followed() {
-        let sound = parent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").expect("parent");
+        let sound =
+            parent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").expect("parent");
         let context = sound.span().span_context().clone();
         assert_eq!(context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
         assert!(context.is_remote() && context.is_sampled());
-        for unsound in ["", "00-0-0-01", "00-00000000000000000000000000000000-b7ad6b7169203331-01"] {
+        for unsound in ["", "00-0-0-01", "00-00000000000000000000000000000000-b7ad6b7169203331-01"]
+        {
             assert!(parent(unsound).is_none(), "{unsound:?}");
         }
     }

@@ -1,5 +1,6 @@
 //! PIP-1 and OLP-1 on the running system: a view against batch SQL, a mart against its view.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -8,16 +9,16 @@ use millrace_olap::{Difference, MartKind, MartSpec, compare, difference};
 use millrace_source::Cut;
 use serde::Serialize;
 
+use super::PipelineHandle;
 use super::feed::Purpose;
 use super::session::marts;
 use super::split;
-use super::PipelineHandle;
 use crate::{Error, Result, Tables, batch};
 
 /// How long a mart may take to come to the position it is compared at.
 const SETTLE_MAX: Duration = Duration::from_secs(30);
-/// How long the log is read for.
-const READ_MAX: Duration = Duration::from_secs(600);
+/// How long an epoch that should be in the log is waited for.
+const READ_MAX: Duration = Duration::from_secs(30);
 
 /// A live view compared with batch SQL over the log.
 #[derive(Clone, Debug, Serialize)]
@@ -44,41 +45,62 @@ impl PipelineHandle {
     /// # Errors
     /// The view is not live, or the log can't be read.
     pub async fn verify(&self, name: &str) -> Result<Verified> {
-        let view = self.snapshot(name)?;
-        let expected = self.recompute(name, view.position).await?;
-        let found = view.snapshot.batches()?;
-        let rows = found.iter().map(RecordBatch::num_rows).sum();
-        let schema = &self.registry().get(name)?.schema;
-        let difference = difference(schema, &found, &expected)?;
-        Ok(Verified { view: name.to_owned(), position: view.position, rows, difference })
+        let verified = self.verify_all(&[name]).await?.pop();
+        Ok(verified.expect("one view in, one out"))
     }
 
-    /// Rows of a view at `position`, as batch SQL over the log.
-    async fn recompute(&self, name: &str, position: Position) -> Result<Vec<RecordBatch>> {
-        let closure = self.registry().closure(name)?;
-        let is_read = |event: &str| closure.iter().any(|v| v.reads.iter().any(|read| read == event));
+    /// As [`Self::verify`] for several views at one position; the log is read once.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub async fn verify_all(&self, names: &[&str]) -> Result<Vec<Verified>> {
+        let views = self.snapshots(names)?;
+        let position = views.first().map(|view| view.position).unwrap_or_default();
+        let tables = self.events_up_to(names, position).await?;
+        let mut verified = Vec::with_capacity(names.len());
+        for (name, view) in names.iter().zip(views) {
+            let expected = batch::answer(self.registry(), name, &tables).await?;
+            let found = view.snapshot.batches()?;
+            let rows = found.iter().map(RecordBatch::num_rows).sum();
+            let schema = &self.registry().get(name)?.schema;
+            let difference = difference(schema, &found, &expected)?;
+            verified.push(Verified { view: (*name).to_owned(), position, rows, difference });
+        }
+        Ok(verified)
+    }
+
+    /// The events that `names` depend on, up to `position`, from the log.
+    async fn events_up_to(&self, names: &[&str], position: Position) -> Result<Tables> {
+        let mut wanted = BTreeSet::new();
+        for name in names {
+            for view in self.registry().closure(name)? {
+                wanted.extend(view.reads.iter().cloned());
+            }
+        }
         let mut tables = Tables::new();
         let mut read = Position::START;
         let ends = [position].into();
-        if position > Position::START {
-            let mut feed = self.hub.feeds.open(Cut::default(), Purpose::Verify).await?;
-            while read < position {
-                let epoch = tokio::time::timeout(READ_MAX, feed.next_epoch()).await.map_err(|_| {
-                    Error::LogTooShort { view: name.to_owned(), position, end: read }
-                })??;
-                if epoch.is_empty() {
-                    continue;
-                }
-                let pieces = split::at(&epoch, &ends);
-                for piece in pieces.into_iter().filter(|piece| piece.last <= position) {
-                    for (event, rows) in piece.tables.iter().filter(|(event, _)| is_read(event)) {
-                        tables.entry(event.to_string()).or_default().push(rows.clone());
+        if position == Position::START {
+            return Ok(tables);
+        }
+        let mut feed = self.hub.feeds.open(Cut::default(), Purpose::Verify).await?;
+        while read < position {
+            let epoch = tokio::time::timeout(READ_MAX, feed.next_epoch()).await;
+            let epoch = epoch.map_err(|_| Error::LogTooShort { position, end: read })??;
+            if epoch.is_empty() {
+                continue;
+            }
+            let pieces = split::at(&epoch, &ends);
+            for piece in pieces.into_iter().filter(|piece| piece.last <= position) {
+                for (event, rows) in piece.tables {
+                    if wanted.contains(&*event) {
+                        tables.entry(event.to_string()).or_default().push(rows);
                     }
-                    read = piece.last;
                 }
+                read = piece.last;
             }
         }
-        batch::answer(self.registry(), name, &tables).await
+        Ok(tables)
     }
 
     /// Compares a mart with its view at one position (OLP-1). The marts stand still meanwhile. A
@@ -101,7 +123,8 @@ impl PipelineHandle {
         } else {
             let position = self.published()?.position;
             hold.move_to(position);
-            (position, self.recompute(name, position).await?)
+            let tables = self.events_up_to(&[name], position).await?;
+            (position, batch::answer(self.registry(), name, &tables).await?)
         };
         loader.wait_for(position, SETTLE_MAX).await?;
         let (clickhouse, database) = loader.clickhouse();

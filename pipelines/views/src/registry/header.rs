@@ -41,9 +41,9 @@ pub(super) fn parse<'a>(file: &str, text: &'a str) -> Result<(Header, &'a str)> 
             header.docs.push_str(comment);
             continue;
         }
-        let (name, value) = comment
-            .split_once(':')
-            .ok_or_else(|| refused("expected `-- name: value`; prose follows an empty `--`".into()))?;
+        let (name, value) = comment.split_once(':').ok_or_else(|| {
+            refused("expected `-- name: value`; prose follows an empty `--`".into())
+        })?;
         let value = value.trim();
         if let Some(column) = name.strip_prefix("column ") {
             header.columns.insert(column.trim().to_owned(), value.to_owned());
@@ -74,7 +74,8 @@ pub(super) fn parse<'a>(file: &str, text: &'a str) -> Result<(Header, &'a str)> 
         }
         given.push(name);
     }
-    let missing = ["title", "grain", "key", "serve", "mart"].iter().find(|name| !given.contains(name));
+    let missing =
+        ["title", "grain", "key", "serve", "mart"].iter().find(|name| !given.contains(name));
     if let Some(name) = missing {
         let problem = format!("the header lacks `-- {name}: …`");
         return Err(Error::File { file: file.to_owned(), problem });

@@ -157,8 +157,10 @@ struct Draft {
 
 impl Draft {
     fn read(path: &str, text: &str) -> Result<Self> {
-        let refused = |problem: &str| Error::File { file: path.to_owned(), problem: problem.into() };
-        let (area, file) = path.split_once('/').ok_or_else(|| refused("a view lies in a folder"))?;
+        let refused =
+            |problem: &str| Error::File { file: path.to_owned(), problem: problem.into() };
+        let (area, file) =
+            path.split_once('/').ok_or_else(|| refused("a view lies in a folder"))?;
         let name = file.trim_end_matches(".sql");
         let prefixes: &[&str] = match area {
             "staging" => &["stg_"],
@@ -191,7 +193,9 @@ impl Draft {
         let Draft { header, .. } = &self;
         let named = header.key.iter().chain(header.columns.keys());
         if let Some(column) = named.into_iter().find(|name| schema.index_of(name).is_err()) {
-            return Err(refused(format!("the header names column {column}, which the select lacks")));
+            return Err(refused(format!(
+                "the header names column {column}, which the select lacks"
+            )));
         }
         if header.mart == Mart::Current && header.key.is_empty() {
             return Err(refused("a current mart needs a key: one row is kept per key".into()));

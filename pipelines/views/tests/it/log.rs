@@ -1,0 +1,149 @@
+//! A log in memory, and feeds that cut it into epochs at random transaction ends.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::sync::Arc;
+
+use arrow::compute::concat_batches;
+use arrow_json::ReaderBuilder;
+use chrono::SecondsFormat;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use millrace_events::{Lsn, Position, catalogue};
+use millrace_source::{Cut, SourceEpoch};
+use millrace_views::{EpochFeed, OpenFeed, Purpose, Result};
+use parking_lot::Mutex;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio::sync::watch;
+
+use crate::events::Recorded;
+
+type Row = (String, arrow::array::RecordBatch);
+
+/// Transactions in commit order; the n-th has LSN n × 100.
+#[derive(Debug)]
+pub struct Log {
+    transactions: Mutex<Vec<Vec<(Position, Row, chrono::DateTime<chrono::Utc>)>>>,
+    length: watch::Sender<usize>,
+    seed: Mutex<u64>,
+    transactions_max: usize,
+}
+
+impl Log {
+    /// Feeds cut epochs of 1 to `transactions_max` transactions; each feed cuts differently.
+    pub fn new(seed: u64, transactions_max: usize) -> Arc<Self> {
+        let length = watch::Sender::new(0);
+        let (transactions, seed) = (Mutex::new(vec![]), Mutex::new(seed));
+        Arc::new(Self { transactions, length, seed, transactions_max })
+    }
+
+    pub fn append(&self, transaction: Vec<Recorded>) {
+        let mut transactions = self.transactions.lock();
+        let mut position = transactions.last().and_then(|t| t.last()).map_or(0, |last| last.0.0);
+        let rows = transaction.into_iter().map(|event| {
+            position += 1;
+            let schema = catalogue::EVENTS
+                .iter()
+                .find(|spec| spec.table_name() == event.table)
+                .expect("an event")
+                .arrow_schema();
+            let text = format!(
+                "{{\"position\":{position},\"event_id\":\"e{position}\",\"event_at\":\"{}\",\
+                 \"source_service\":\"test\",{}\n",
+                event.at.to_rfc3339_opts(SecondsFormat::Micros, true),
+                &event.payload[1..]
+            );
+            let mut reader = ReaderBuilder::new(schema).build(Cursor::new(text)).expect("schema");
+            let row = reader.next().expect("a row").expect("sound JSON");
+            (Position(position), (event.table, row), event.at)
+        });
+        let rows = rows.collect();
+        transactions.push(rows);
+        self.length.send_replace(transactions.len());
+    }
+
+    pub fn end(&self) -> Position {
+        let transactions = self.transactions.lock();
+        transactions.last().and_then(|t| t.last()).map_or(Position::START, |last| last.0)
+    }
+
+    pub fn frontier(&self) -> Lsn {
+        Lsn(self.transactions.lock().len() as u64 * 100)
+    }
+}
+
+/// Opens feeds of a log.
+pub struct Feeds(pub Arc<Log>);
+
+impl OpenFeed for Feeds {
+    fn open(&self, start: Cut, _purpose: Purpose) -> BoxFuture<'_, Result<Box<dyn EpochFeed>>> {
+        let mut seed = self.0.seed.lock();
+        *seed += 1;
+        let rng = ChaCha8Rng::seed_from_u64(*seed);
+        let feed = Feed { log: Arc::clone(&self.0), cut: start, rng };
+        async { Ok(Box::new(feed) as Box<dyn EpochFeed>) }.boxed()
+    }
+}
+
+struct Feed {
+    log: Arc<Log>,
+    cut: Cut,
+    rng: ChaCha8Rng,
+}
+
+impl EpochFeed for Feed {
+    fn next_epoch(&mut self) -> BoxFuture<'_, Result<SourceEpoch>> {
+        async {
+            let mut length = self.log.length.subscribe();
+            loop {
+                length.borrow_and_update();
+                if let Some(epoch) = self.cut_epoch() {
+                    return Ok(epoch);
+                }
+                length.changed().await.expect("the log is held");
+            }
+        }
+        .boxed()
+    }
+
+    fn log_end(&self) -> Position {
+        self.log.end()
+    }
+}
+
+impl Feed {
+    fn cut_epoch(&mut self) -> Option<SourceEpoch> {
+        let transactions = self.log.transactions.lock();
+        let first = transactions
+            .partition_point(|t| t.last().expect("no empty transaction").0 <= self.cut.position);
+        let count = self.rng.random_range(1..=self.log.transactions_max);
+        let chosen: Vec<_> = transactions.iter().skip(first).take(count).collect();
+        let mut tables: BTreeMap<String, Vec<arrow::array::RecordBatch>> = BTreeMap::new();
+        for (_, (table, row), _) in chosen.iter().copied().flatten() {
+            tables.entry(table.clone()).or_default().push(row.clone());
+        }
+        let events: Vec<_> = chosen.iter().copied().flatten().collect();
+        let (oldest, newest) = (events.first()?, events.last()?);
+        self.cut.epoch += 1;
+        self.cut.position = newest.0;
+        self.cut.applied = newest.0.0;
+        Some(SourceEpoch {
+            number: self.cut.epoch,
+            first_position: oldest.0,
+            last_position: newest.0,
+            cut: self.cut.clone(),
+            tables: tables
+                .into_iter()
+                .map(|(name, rows)| {
+                    let rows = concat_batches(rows[0].schema_ref(), &rows).expect("one schema");
+                    (Arc::from(name), rows)
+                })
+                .collect(),
+            traceparents: vec![],
+            oldest_event_at: Some(oldest.2),
+            newest_event_at: Some(newest.2),
+            frontier: Some((Lsn((first + chosen.len()) as u64 * 100), newest.0)),
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! OLP-1 and PIP-3: marts hold what views hold, through crashes, restarts and a lost ClickHouse.
+
+use std::path::Path;
+use std::time::Duration;
+
+use millrace_local::testing;
+use millrace_olap::{Connection, LoaderOptions};
+use millrace_views::{Mart, Pipeline, PipelineHandle, PipelineOptions, Target};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use secrecy::SecretString;
+
+use crate::events::Business;
+use crate::log::Log;
+use crate::pipeline::{SOON, feeds, options, runtime};
+
+fn with_marts(folder: &Path, server: &testing::ClickHouse) -> PipelineOptions {
+    let connection = Connection::new(server.url(), server.user(), server.password());
+    let mut loading = LoaderOptions::new(connection);
+    loading.flush_interval = Duration::from_millis(20);
+    loading.retry_pause_max = Duration::from_millis(500);
+    let mut options = options(folder);
+    options.marts = Some(loading);
+    options
+}
+
+async fn every_mart_is_true(pipeline: &PipelineHandle) {
+    for view in pipeline.views().iter().filter(|view| view.mart != Mart::None) {
+        let reconciled = pipeline.reconcile(&view.name).await.expect("reconciled");
+        assert!(reconciled.difference.is_none(), "{reconciled:?}");
+    }
+}
+
+#[test]
+fn marts_equal_views_after_crashes_at_random_moments() {
+    let outer = runtime();
+    let server = outer.block_on(testing::clickhouse()).expect("ClickHouse");
+    let seed = 31;
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = Log::new(seed, 6);
+    let mut business = Business::new(seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    business.masters().into_iter().for_each(|transaction| log.append(transaction));
+    for _ in 0..4 {
+        let runtime = runtime();
+        runtime.block_on(async {
+            let mut options = with_marts(folder.path(), &server);
+            options.checkpoint_events = rng.random_range(5..40);
+            let pipeline = Pipeline::start(options, feeds(&log)).await.expect("started");
+            (0..30).for_each(|_| log.append(business.next()));
+            pipeline.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
+            tokio::time::sleep(Duration::from_millis(rng.random_range(0..150))).await;
+        });
+        runtime.shutdown_background();
+    }
+    outer.block_on(async {
+        let options = with_marts(folder.path(), &server);
+        let pipeline = Pipeline::start(options, feeds(&log)).await.expect("started");
+        pipeline.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
+        every_mart_is_true(&pipeline).await;
+        pipeline.shutdown().await;
+    });
+}
+
+#[test]
+fn marts_that_are_lost_are_filled_again_and_readers_never_go_back() {
+    let runtime = runtime();
+    let server = runtime.block_on(testing::clickhouse()).expect("ClickHouse");
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = Log::new(32, 4);
+    let mut business = Business::new(32);
+    business.masters().into_iter().for_each(|transaction| log.append(transaction));
+    (0..20).for_each(|_| log.append(business.next()));
+    runtime.block_on(async {
+        let options = || with_marts(folder.path(), &server);
+        let first = Pipeline::start(options(), feeds(&log)).await.expect("started");
+        first.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
+        let (clickhouse, _) = {
+            let loader = first.loader().expect("marts");
+            let (clickhouse, database) = loader.clickhouse();
+            (clickhouse.clone(), database.to_owned())
+        };
+        first.shutdown().await;
+        clickhouse.execute("lose", "drop database millrace sync").await.expect("dropped");
+
+        let second = Pipeline::start(options(), feeds(&log)).await.expect("started");
+        let before = log.end();
+        assert_eq!(second.published().expect("published").position, before);
+        (0..5).for_each(|_| log.append(business.next()));
+        let filled_again = async {
+            let mut seen = before;
+            loop {
+                let position = second.published().expect("published").position;
+                assert!(position >= seen, "readers went back from {seen} to {position}");
+                seen = position;
+                let marts = second.loader().expect("marts");
+                if marts.status().failing.is_none() && marts.acknowledged() == log.end() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(SOON, filled_again).await.expect("filled again in time");
+        every_mart_is_true(&second).await;
+        second.shutdown().await;
+    });
+}
+
+/// A port on which nobody listens.
+fn nowhere() -> LoaderOptions {
+    let mut loading =
+        LoaderOptions::new(Connection::new("http://127.0.0.1:9", "a", SecretString::from("b")));
+    loading.retry_pause_max = Duration::from_millis(50);
+    loading
+}
+
+#[test]
+fn without_clickhouse_views_go_on_and_checkpoints_hold_what_is_unsent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = Log::new(33, 4);
+    let mut business = Business::new(33);
+    business.masters().into_iter().for_each(|transaction| log.append(transaction));
+    runtime().block_on(async {
+        let options = || {
+            let mut options = options(folder.path());
+            options.marts = Some(nowhere());
+            options
+        };
+        for _ in 0..2 {
+            let pipeline = Pipeline::start(options(), feeds(&log)).await.expect("started");
+            (0..10).for_each(|_| log.append(business.next()));
+            pipeline.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
+            pipeline.checkpoint().await.expect("saved");
+            (0..5).for_each(|_| log.append(business.next()));
+            pipeline.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
+            pipeline.shutdown().await;
+        }
+        let again = Pipeline::start(options(), feeds(&log)).await.expect("started");
+        assert_eq!(again.published().expect("published").position, log.end());
+        let unsent = again.loader().expect("marts").unsent();
+        assert_eq!(unsent[0].first_position.0, 1);
+        assert_eq!(unsent.last().expect("some").position, log.end());
+        again.shutdown().await;
+
+        // What is unsent is damaged: everything is filled again from the log.
+        let files = std::fs::read_dir(folder.path().join("unsent")).expect("a folder");
+        let file = files.map(|file| file.expect("a file").path()).min().expect("a file");
+        let mut bytes = std::fs::read(&file).expect("bytes");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&file, bytes).expect("written");
+        let mended = Pipeline::start(options(), feeds(&log)).await.expect("started");
+        mended.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
+        let unsent = mended.loader().expect("marts").unsent();
+        assert_eq!(unsent[0].first_position.0, 1);
+        assert!(mended.verify("live_stock_on_hand").await.expect("verified").difference.is_none());
+        mended.shutdown().await;
+    });
+}
