@@ -6,6 +6,7 @@
 mod collector;
 
 use std::fmt;
+use std::io::IsTerminal;
 use std::str::FromStr;
 
 use opentelemetry::global;
@@ -125,7 +126,11 @@ pub fn init(options: &Options) -> Result<Telemetry, Error> {
         Format::Json => {
             lines::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed()
         }
-        Format::Pretty => lines::layer().with_writer(std::io::stderr).boxed(),
+        Format::Pretty => {
+            let is_colored =
+                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            lines::layer().with_ansi(is_colored).with_writer(std::io::stderr).boxed()
+        }
     };
     tracing_subscriber::registry()
         .with(spans)
