@@ -68,7 +68,8 @@ impl Component for Broker {
             env: Vec::new(),
             user: None,
             dir: self.data_dir.clone(),
-            death_signal: "TERM",
+            // Nothing acknowledged is lost, and nothing can delay it.
+            death_signal: "KILL",
             log: self.log(),
         }
     }

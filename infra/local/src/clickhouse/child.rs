@@ -98,7 +98,8 @@ impl Component for ClickHouse {
             env: vec![(PASSWORD_VARIABLE, self.password.expose_secret().into())],
             user: None,
             dir: self.data_dir.clone(),
-            death_signal: "TERM",
+            // Nothing acknowledged is lost, and nothing can delay it.
+            death_signal: "KILL",
             log: self.log(),
         }
     }

@@ -73,12 +73,13 @@ pub(super) async fn initialise(
     if cluster.exists() {
         return Ok(false);
     }
-    let partial = folder.join("data.new");
-    if partial.exists() {
-        fs::remove_dir_all(&partial).map_err(Error::file("remove", &partial))?;
-    }
+    // Of its own, because what a killed parent left half done may still be ending.
+    let name = format!("data.new-{}", std::process::id());
+    let partial = folder.join(&name);
+    remove_partial(folder)?;
+    let pgdata = format!("--pgdata={name}");
     let args = [
-        "--pgdata=data.new",
+        pgdata.as_str(),
         "--username=postgres",
         // The builtin provider sorts the same on every system.
         "--locale-provider=builtin",
@@ -89,11 +90,11 @@ pub(super) async fn initialise(
         "--no-instructions",
     ];
     programs.run("initdb", &args, folder, user, "", None).await?;
-    single_user(folder, "data.new", programs, user, &statements(SETUP)).await?;
-    single_user(folder, "data.new", programs, user, &passwords(secrets)).await?;
+    single_user(folder, &name, programs, user, &statements(SETUP)).await?;
+    single_user(folder, &name, programs, user, &passwords(secrets)).await?;
     single_user(
         folder,
-        "data.new",
+        &name,
         programs,
         user,
         &format!("create database {DATABASE} owner {ROLE}\n"),
@@ -101,6 +102,16 @@ pub(super) async fn initialise(
     .await?;
     fs::rename(&partial, &cluster).map_err(Error::file("rename", &partial))?;
     Ok(true)
+}
+
+/// Removes clusters that were never finished; what cannot be removed yet is at the next start.
+fn remove_partial(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::file("read", folder))?.flatten() {
+        if entry.file_name().to_string_lossy().starts_with("data.new-") {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// Gives an existing cluster the passwords of a new secrets file.

@@ -134,8 +134,8 @@ impl Component for Postgres {
             env: Vec::new(),
             user: self.user,
             dir: "/".into(),
-            // A fast shutdown: sessions are ended, what is committed is on disk.
-            death_signal: "INT",
+            // An immediate shutdown: what is committed is in the log, and nothing can delay it.
+            death_signal: "QUIT",
             log: self.log(),
         }
     }

@@ -74,8 +74,7 @@ impl Programs {
         complaint: Option<&str>,
     ) -> Result<()> {
         let program = self.path(name);
-        let mut child = as_user(user)
-            .args(["--pdeathsig", "KILL", "--"])
+        let mut child = as_user(user, "KILL")
             .arg(&program)
             .args(args)
             .current_dir(folder)

@@ -35,13 +35,8 @@ impl Launch {
             .open(&self.log)
             .map_err(Error::file("open", &self.log))?;
         let errors = log.try_clone().map_err(Error::file("open", &self.log))?;
-        // `setpriv` sets the death signal after the user, which would clear it, and becomes the
-        // program: the process id stays.
-        let mut command = as_user(self.user);
+        let mut command = as_user(self.user, self.death_signal);
         command
-            .arg("--pdeathsig")
-            .arg(self.death_signal)
-            .arg("--")
             .arg(&self.program)
             .args(&self.args)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
@@ -56,8 +51,12 @@ impl Launch {
     }
 }
 
-/// A command line of `setpriv` that runs as `user`; the program is still to be added.
-pub(crate) fn as_user(user: Option<RunAs>) -> Command {
+/// A command line that runs as `user` the program still to be added, and ends it with
+/// `death_signal` when we die. The process id is the program's: each step becomes the next.
+///
+/// `setpriv` sets the death signal after the user, whose change would clear it. If we die before
+/// that, no signal comes; the shell sees then that its parent is another one, and ends.
+pub(crate) fn as_user(user: Option<RunAs>, death_signal: &str) -> Command {
     let mut command = Command::new("setpriv");
     command.env_clear();
     for name in ["PATH", "HOME", "TZ"] {
@@ -72,5 +71,9 @@ pub(crate) fn as_user(user: Option<RunAs>) -> Command {
             .arg(format!("--regid={}", user.gid))
             .arg("--clear-groups");
     }
+    command
+        .args(["--pdeathsig", death_signal, "--"])
+        .args(["/bin/sh", "-c", r#"[ "$PPID" = "$0" ] && exec "$@""#])
+        .arg(std::process::id().to_string());
     command
 }
