@@ -104,8 +104,11 @@ async fn each_damage_is_found_and_named() {
     let rows = shop.violations("STK-2").await;
     assert!(rows.len() == 1 && rows[0].contains("on hand -1.000"), "{rows:?}");
 
-    shop.damage("delete from sales.outbox where ctid = (select ctid from sales.outbox limit 1)")
-        .await;
+    shop.damage(
+        "delete from sales.outbox where event_id = \
+         (select event_id from sales.outbox order by recorded_at desc limit 1)",
+    )
+    .await;
     let rows = shop.violations("OUT-2").await;
     assert!(rows.len() == 1 && rows[0].contains("is in no outbox"), "{rows:?}");
 

@@ -59,7 +59,8 @@ async fn till_relay_epoch_and_view_are_one_trace() {
         .await
         .expect("the invoice is issued");
 
-    let expected = ["http.request", "command", "relay.publish", "epoch", "view.publish"];
+    let expected =
+        ["POST /api/v1/pos/invoice", "command", "relay.publish", "epoch", "view.publish"];
     let deadline = tokio::time::Instant::now() + ARRIVE_MAX;
     loop {
         let spans = collector.0.lock().clone();
