@@ -1,6 +1,7 @@
 //! How fast JSON becomes Arrow: events per second of one core's time (as the system accounts it to
 //! this thread, so that a busy machine does not matter), beside arrow-json's tape decoder on the
 //! same envelopes. `cargo run -p millrace-source --example decode [seconds]`.
+#![expect(clippy::print_stdout, reason = "what it measured is what it is for")]
 
 #[path = "../tests/it/given.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]

@@ -1,6 +1,7 @@
 //! How fast the whole source reads a log it has missed, and how soon it sees what is appended: on
 //! an embedded broker, or on `MILLRACE_KAFKA_BROKERS`.
 //! `cargo run -p millrace-source --example replay [transactions] [copy]`.
+#![expect(clippy::print_stdout, reason = "what it measured is what it is for")]
 
 #[path = "../tests/it/broker.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]

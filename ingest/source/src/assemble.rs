@@ -207,6 +207,11 @@ impl Assembler {
         Position(self.seen)
     }
 
+    /// Learns the id of an event passed before, so that its copies can be told.
+    pub fn remember(&mut self, position: Position, event_id: Uuid) {
+        self.recent.remember(position.0, event_id);
+    }
+
     /// Learns that the log goes on at least up to `position`.
     pub fn hear_of(&mut self, position: Position) {
         self.seen = self.seen.max(position.0);

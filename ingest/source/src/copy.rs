@@ -11,6 +11,7 @@ mod segment;
 mod task;
 mod write;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,11 @@ pub struct LogCopy {
     /// A file is closed after this long even if it is not full.
     pub file_interval: Duration,
 }
+
+/// Positions and the ids of their events.
+pub(crate) type Ids = Vec<(Position, Uuid)>;
+/// By topic, then by partition.
+type Offsets = BTreeMap<String, Vec<i64>>;
 
 /// One file of the copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,17 +135,27 @@ impl LogCopy {
         Ok(messages)
     }
 
-    /// The id of the event at a position, if the copy holds it, with the ids of its whole file.
-    pub(crate) async fn ids(
-        &self,
-        position: Position,
-    ) -> Result<Option<(Position, Vec<Uuid>)>, Error> {
+    /// The ids of the file that holds a position, if one does.
+    pub(crate) async fn ids(&self, position: Position) -> Result<Ids, Error> {
         let files = self.files().await?;
-        let found = files.iter().find(|file| (file.first..=file.last).contains(&position));
-        let Some(file) = found else { return Ok(None) };
-        let segment = self.segment(file).await?;
-        let ids = segment.messages()?.map(|message| message.map(|message| message.event_id));
-        Ok(Some((file.first, ids.collect::<Result<_, _>>()?)))
+        match files.iter().find(|file| (file.first..=file.last).contains(&position)) {
+            Some(file) => self.segment(file).await?.ids(),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The ids of all events after `last` that the copy holds without a gap, and the offsets to read
+    /// next after them. Nothing if the copy does not reach that far.
+    pub(crate) async fn ids_after(&self, last: Position) -> Result<(Ids, Offsets), Error> {
+        let mut files = self.files().await?;
+        files.retain(|file| file.last > last);
+        let (mut ids, mut offsets) = (Ids::new(), Offsets::new());
+        for file in gapless(&files, last) {
+            let segment = self.segment(file).await?;
+            ids.extend(segment.ids()?);
+            offsets = segment.offsets;
+        }
+        Ok((ids, offsets))
     }
 
     async fn segment(&self, file: &CopyFile) -> Result<Segment, Error> {

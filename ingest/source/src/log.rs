@@ -36,8 +36,6 @@ pub(crate) struct LogOptions {
     /// Read ahead per partition.
     pub(crate) prefetch_bytes: usize,
     pub(crate) open_wait: Duration,
-    /// How many messages before its offset each partition is read from.
-    pub(crate) read_again: usize,
 }
 
 impl LogOptions {
@@ -48,7 +46,6 @@ impl LogOptions {
             fetch_wait: options.fetch_wait,
             prefetch_bytes: 4 << 20,
             open_wait: options.open_wait,
-            read_again: options.remembered_events,
         }
     }
 
@@ -57,7 +54,6 @@ impl LogOptions {
         Self {
             fetch_wait: Duration::from_millis(100),
             prefetch_bytes: 1 << 20,
-            read_again: 0,
             ..Self::live(options)
         }
     }
@@ -134,7 +130,6 @@ impl Log {
             }
             for partition in 0..*count {
                 let offset = known.get(partition).copied().unwrap_or(0);
-                let offset = offset.saturating_sub_unsigned(options.read_again as u64).max(0);
                 assignment
                     .add_partition_offset(topic.as_str(), partition as i32, Offset::Offset(offset))
                     .map_err(broken)?;

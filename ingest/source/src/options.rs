@@ -26,8 +26,9 @@ pub struct SourceOptions {
     /// left, and each look costs it about 0.25 ms of processor time per partition: 10 ms kept a
     /// whole core busy on an idle log of 13 partitions, 50 ms half of one.
     pub fetch_wait: Duration,
-    /// How many of the newest event ids are remembered to check copies against (16 bytes each).
-    /// As many messages per partition are read again at the start to remember them.
+    /// How many of the newest event ids are remembered to check copies against (16 bytes each). At
+    /// the start they are read from the second copy; without one, as many messages of each partition
+    /// are read again.
     pub remembered_events: usize,
     /// How long a missing position is waited for before the source gives up.
     pub gap_wait: Duration,

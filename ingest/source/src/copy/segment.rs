@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef}
 use bytes::Bytes;
 use millrace_events::{Position, Topic};
 use object_store::path::Path;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use std::sync::{Arc, LazyLock};
 use uuid::Uuid;
@@ -62,6 +63,24 @@ impl Segment {
         let reader = self.builder()?.with_batch_size(ROWS_PER_BATCH).build();
         let reader = reader.map_err(|error| self.damaged(error))?;
         Ok(Rows { path: self.path.clone(), reader, batch: None, at: 0 })
+    }
+
+    /// Position and id of the file's events, the rest left unread.
+    pub(super) fn ids(&self) -> Result<Vec<(Position, Uuid)>, Error> {
+        let builder = self.builder()?;
+        let columns = ProjectionMask::columns(builder.parquet_schema(), ["position", "event_id"]);
+        let reader = builder.with_projection(columns).with_batch_size(ROWS_PER_BATCH).build();
+        let mut ids = Vec::new();
+        for batch in reader.map_err(|error| self.damaged(error))? {
+            let batch = batch.map_err(|error| self.damaged(error))?;
+            let positions = batch.column(0).as_primitive::<Int64Type>().values().iter();
+            for (position, id) in positions.zip(batch.column(1).as_string::<i32>()) {
+                let id = id.and_then(|id| Uuid::try_parse(id).ok());
+                let id = id.ok_or_else(|| self.damaged("an event id can't be read"))?;
+                ids.push((Position(position.cast_unsigned()), id));
+            }
+        }
+        Ok(ids)
     }
 
     fn builder(&self) -> Result<ParquetRecordBatchReaderBuilder<Bytes>, Error> {

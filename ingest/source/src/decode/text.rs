@@ -226,10 +226,8 @@ fn instant(text: &[u8]) -> Option<i64> {
         if count == 0 {
             return None;
         }
-        for at in 0..6 {
-            let digit = if at < count { fraction[at] - b'0' } else { 0 };
-            micros = micros * 10 + i64::from(digit);
-        }
+        let micro_digits = fraction[..count].iter().chain(std::iter::repeat(&b'0')).take(6);
+        micros = micro_digits.fold(0, |micros, digit| micros * 10 + i64::from(digit - b'0'));
         rest = &fraction[count..];
     }
     let offset_minutes = match rest {

@@ -1,5 +1,6 @@
 //! The reading thread: messages in, epochs out, one after the other.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -8,13 +9,12 @@ use millrace_events::Position;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
-use uuid::Uuid;
 
 use super::SourceStatus;
 use super::gap::{GapWatch, Waited};
 use super::span;
 use crate::assemble::Size;
-use crate::copy::{CopyHandle, CopyReader};
+use crate::copy::{CopyHandle, CopyReader, Ids};
 use crate::log::{Log, LogOptions, Odd, pump};
 use crate::metrics::{self, Given};
 use crate::{Assembler, CutEpoch, Cutter, Error, Message, Offer, SourceEpoch, SourceOptions};
@@ -46,9 +46,12 @@ pub(super) struct Run {
     /// The missing position for which the log was last opened again.
     reopened_for: Option<Position>,
     reopen: bool,
-    /// Ids of one file of the second copy, by position from the first.
-    copied_ids: Option<(Position, Vec<Uuid>)>,
+    /// Ids of one file of the second copy.
+    copied_ids: Ids,
 }
+
+/// By topic, then by partition.
+type Offsets = BTreeMap<String, Vec<i64>>;
 
 /// Whether to go on.
 type Going = Result<bool, Error>;
@@ -71,7 +74,7 @@ impl Run {
             told_at: None,
             reopened_for: None,
             reopen: false,
-            copied_ids: None,
+            copied_ids: Ids::new(),
         };
         let mut opened = Some(opened);
         if let Err(error) = run.read_all(from_copy, &mut opened) {
@@ -93,12 +96,12 @@ impl Run {
             return Ok(());
         }
         let options = LogOptions::live(&self.options);
+        let mut from = self.remember()?;
         loop {
             let reader = std::thread::current();
             let stop = self.link.stop.clone();
             let is_over = || stop.load(Ordering::Relaxed);
-            let offsets = self.assembler.offsets();
-            let log = Log::open(&options, &offsets, move || reader.unpark(), is_over)?;
+            let log = Log::open(&options, &from, move || reader.unpark(), is_over)?;
             announce(opened);
             self.reopen = false;
             while !self.reopen {
@@ -106,7 +109,28 @@ impl Run {
                     return Ok(());
                 }
             }
+            from = read_from(
+                self.assembler.offsets(),
+                &Offsets::new(),
+                self.options.remembered_events,
+            );
         }
+    }
+
+    /// Learns the ids of the last events passed: from the second copy where it has them; the others
+    /// come with the messages from the given offsets on.
+    fn remember(&mut self) -> Result<Offsets, Error> {
+        let count = self.options.remembered_events;
+        let mut copied = Offsets::new();
+        if let Some(copy) = &self.options.copy {
+            let oldest = self.cutter.position().0.saturating_sub(count as u64);
+            let (ids, offsets) = self.link.runtime.block_on(copy.ids_after(Position(oldest)))?;
+            for (position, id) in ids {
+                self.assembler.remember(position, id);
+            }
+            copied = offsets;
+        }
+        Ok(read_from(self.assembler.offsets(), &copied, count))
     }
 
     /// Reads the second copy to its end.
@@ -189,10 +213,9 @@ impl Run {
     /// Checks a copy too old to be remembered against the second copy of the log.
     fn verify(&mut self, message: &Message) -> Result<(), Error> {
         let position = message.position;
-        let known = |ids: &Option<(Position, Vec<Uuid>)>| {
-            let (first, ids) = ids.as_ref()?;
-            let index = usize::try_from(position.0.checked_sub(first.0)?).ok()?;
-            ids.get(index).copied()
+        let known = |ids: &Ids| {
+            let index = ids.binary_search_by_key(&position, |(position, _)| *position).ok()?;
+            Some(ids[index].1)
         };
         let mut id = known(&self.copied_ids);
         if let (None, Some(copy)) = (id, &self.options.copy) {
@@ -347,9 +370,36 @@ enum Gave {
     Closed,
 }
 
+/// Where to read each partition from, so that what goes on at `next` is preceded by the messages to
+/// be remembered: those that `copied` has not passed, and at most `count` of them.
+fn read_from(mut next: Offsets, copied: &Offsets, count: usize) -> Offsets {
+    for (topic, offsets) in &mut next {
+        for (partition, offset) in offsets.iter_mut().enumerate() {
+            let copied = copied.get(topic).and_then(|copied| copied.get(partition).copied());
+            let earliest = offset.saturating_sub_unsigned(count as u64).max(0);
+            *offset = copied.unwrap_or(0).max(earliest).min(*offset);
+        }
+    }
+    next
+}
+
 fn announce(opened: &mut Option<oneshot::Sender<Result<(), Error>>>) {
     if let Some(opened) = opened.take() {
         // Whoever opened the source may have given up; the stop flag tells soon.
         drop(opened.send(Ok(())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_copy_lacks_is_read_again() {
+        let offsets = |offsets: [i64; 4]| Offsets::from([("t".to_owned(), offsets.to_vec())]);
+        let next = offsets([1000, 1000, 1000, 5]);
+        let copied = offsets([990, 2000, 3, 0]);
+        assert_eq!(read_from(next.clone(), &copied, 100), offsets([990, 1000, 900, 0]));
+        assert_eq!(read_from(next, &Offsets::new(), 100), offsets([900, 900, 900, 0]));
     }
 }

@@ -61,7 +61,7 @@ impl Broker {
         SourceOptions {
             start: start.clone(),
             target: EpochTarget { events_max: 400, ..EpochTarget::default() },
-            gap_wait: Duration::from_secs(3),
+            gap_wait: Duration::from_secs(60),
             ..SourceOptions::new(self.kafka.brokers(), self.dead_letters(), Arc::new(Utc::now))
         }
     }

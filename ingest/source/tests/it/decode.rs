@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use crate::given::{self, Given};
 
+type Change = Box<dyn Fn(&mut Value)>;
+type Poison = fn(&mut Message);
+
 fn decode(log: &[Message]) -> Result<Vec<(Arc<str>, RecordBatch)>, String> {
     let mut decoder = Decoder::default();
     for transaction in log.chunk_by(|before, _| before.number < before.size) {
@@ -165,7 +168,7 @@ fn what_does_not_fit_exactly_is_refused_by_name() {
     let mut given = Given::seed(21);
     let invoice = &given::log([vec![given.invoice(3)]])[0];
     let journal = &given::log([vec![given.journal(3)]])[0];
-    let cases: Vec<(&Message, Box<dyn Fn(&mut Value)>, &str)> = vec![
+    let cases: Vec<(&Message, Change, &str)> = vec![
         (
             invoice,
             Box::new(|it| it["payload"]["total"] = json!(1.005)),
@@ -291,7 +294,7 @@ fn poison_inside_a_transaction_takes_all_of_it_and_nothing_else() {
     let mut given = Given::seed(23);
     let sale = |given: &mut Given| vec![given.stock(2), given.journal(2), given.invoice(2)];
     let clean = given::log((0..5).map(|_| sale(&mut given)).collect::<Vec<_>>());
-    let kinds: [(fn(&mut Message), &str); 3] = [
+    let kinds: [(Poison, &str); 3] = [
         (|it| it.value = Some(Bytes::from_static(b"{\"event_id\":")), "position 8: event_id: "),
         (|it| it.value = None, "position 8: a tombstone"),
         (

@@ -50,7 +50,7 @@ async fn every_event_once_in_order_and_again_after_a_restart() -> anyhow::Result
     // Every copy is seen and dropped.
     let mut status = source.status();
     let dropped = status.wait_for(|status| status.copies_dropped == 2 * log.len() as u64);
-    tokio::time::timeout(Duration::from_secs(30), dropped).await??;
+    tokio::time::timeout(Duration::from_secs(60), dropped).await??;
     source.close().await;
     Ok(())
 }
@@ -80,7 +80,9 @@ async fn a_gap_is_waited_for_then_reported_then_mended() -> anyhow::Result<()> {
     let broker = Broker::start().await?;
     let log = given_log(33, 60);
     broker.append(log.iter().filter(|message| message.position != Position(50)))?;
-    let mut source = Source::open(broker.options(&Cut::default())).await?;
+    let gap_wait = Duration::from_secs(8);
+    let options = SourceOptions { gap_wait, ..broker.options(&Cut::default()) };
+    let mut source = Source::open(options).await?;
     let mut cut = Cut::default();
     let opened = Instant::now();
     let error = loop {
@@ -89,7 +91,7 @@ async fn a_gap_is_waited_for_then_reported_then_mended() -> anyhow::Result<()> {
             Err(error) => break error,
         }
     };
-    assert!(opened.elapsed() >= Duration::from_secs(3));
+    assert!(opened.elapsed() >= gap_wait);
     let Error::Gap { missing, seen, .. } = error else { panic!("{error}") };
     assert_eq!((missing, seen), (Position(50), Position(log.len() as u64)));
     assert!(cut.position < Position(50));
@@ -220,7 +222,7 @@ async fn the_second_copy_holds_the_log_and_replays_it() -> anyhow::Result<()> {
     let before = status.borrow().copies_dropped;
     broker.append([&log[3]])?;
     let dropped = status.wait_for(|status| status.copies_dropped > before);
-    tokio::time::timeout(Duration::from_secs(20), dropped).await??;
+    tokio::time::timeout(Duration::from_secs(60), dropped).await??;
     broker.append([&Message { event_id: Uuid::from_u128(1), ..log[3].clone() }])?;
     let error = epochs_until(&mut source, |_| false).await.expect_err("a halt");
     assert!(matches!(error, Error::CopyDiffers { position: Position(4), .. }), "{error}");
@@ -274,6 +276,17 @@ async fn a_replay_starts_in_the_copy_and_goes_on_in_the_log() -> anyhow::Result<
     let mut again = Source::open(broker.options(cut)).await?;
     let rest = epochs_up_to(&mut again, log.len() + more.len()).await?;
     assert_eq!(rest[0].first_position, Position(log.len() as u64 + 1));
+
+    // Opened with the copy, the source knows from there what its copies have to be.
+    let cut = &rest.last().expect("an epoch").cut;
+    let mut again = Source::open(with_copy(cut)).await?;
+    let mut status = again.status();
+    broker.append([&log[3]])?;
+    let dropped = status.wait_for(|status| status.copies_dropped == 1);
+    tokio::time::timeout(Duration::from_secs(60), dropped).await??;
+    broker.append([&Message { event_id: Uuid::from_u128(1), ..log[3].clone() }])?;
+    let error = epochs_until(&mut again, |_| false).await.expect_err("a halt");
+    assert!(matches!(error, Error::CopyDiffers { position: Position(4), .. }), "{error}");
     Ok(())
 }
 
