@@ -79,7 +79,11 @@ function KeyFigureTile({ figure, hours, hoursBefore }: Props & { figure: KeyFigu
   const { shown, isHeld, toggle } = useHeldRows(hours);
   const all = totals(shown.rows);
   const value = figure.of(all);
-  const over = (rows: Rows) => figure.of(totals(rows, scope.hoursOver));
+  // A day that began within the present hour has nothing yet to compare.
+  const over = (rows: Rows) =>
+    rows.some((row) => Number(row.business_hour) < scope.hoursOver)
+      ? figure.of(totals(rows, scope.hoursOver))
+      : undefined;
   return (
     <Tile
       className={styles.figure}
