@@ -1,0 +1,16 @@
+//! The write services together, on a real PostgreSQL.
+
+mod batch;
+mod contention;
+mod idempotency;
+mod invariants;
+mod invoice;
+mod ledger;
+mod masters;
+mod numbers;
+mod outbox;
+mod problems;
+mod random;
+mod returns;
+mod scope;
+mod world;
