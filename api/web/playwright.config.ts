@@ -9,8 +9,8 @@ export default defineConfig({
   outputDir: "test-results",
   forbidOnly: true,
   workers: 1,
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  timeout: 120_000,
+  expect: { timeout: 30_000 },
   reporter: "list",
   use: {
     baseURL: process.env.BASE_URL,

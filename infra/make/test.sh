@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-cargo test --workspace --locked
+cargo test --workspace --locked --no-fail-fast
 
 if [ -n "${MILLRACE_TEST_LONG:-}" ]; then
   infra/local/kafka/run.sh cargo test --locked -p millrace-deps -p millrace-local --test it -- broker --test-threads=1
