@@ -33,6 +33,8 @@ pub const SERVICES: &[&Service] = &[
     &millrace_server::identity::SERVICE,
 ];
 
+/// Partitions are made a week ahead.
+const HOUSEKEEPING: Duration = Duration::from_secs(6 * 3600);
 const RELAY_START_MAX: Duration = Duration::from_secs(60);
 
 /// A running system. End it with [`System::shutdown`]: dropped, it ends as in a crash, which loses
@@ -101,6 +103,7 @@ impl System {
         let identity = Identity::open(&kernel, None).await?;
 
         let shutdown = CancellationToken::new();
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(keep_house(kernel.clone())));
         let state = GatewayState::new(GatewayParts {
             kernel: kernel.clone(),
             identity: identity.clone(),
@@ -174,6 +177,17 @@ impl System {
         match Arc::try_unwrap(self.stack) {
             Ok(stack) => stack.shutdown().await,
             Err(shared) => drop(shared),
+        }
+    }
+}
+
+/// Outbox partitions of the days to come are made, old idempotency keys forgotten.
+async fn keep_house(kernel: Kernel) {
+    let mut tick = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tick.tick().await;
+        if let Err(error) = millrace_kernel::maintain(&kernel, SERVICES).await {
+            tracing::warn!(%error, "housekeeping in PostgreSQL failed; it is tried again later");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -44,20 +44,19 @@ pub async fn run(mut settings: Settings, demo: &Demo) -> Result<()> {
     }
     let telemetry = telemetry(&settings)?;
     let metrics = millrace_server::meter::install()?;
-    let plan = Plan::of(&settings.data_dir, demo)?;
+    let mut plan = Plan::of(&settings.data_dir, demo)?;
     eprintln!("starting PostgreSQL, the broker and ClickHouse in {}", settings.data_dir.display());
     let mut system = System::start(settings, Some(metrics)).await?;
     let _pass = operator::leave_pass(&system)?.drop_guard();
     let login = login(&system).await?;
 
     let past = Past::read(&plan).await?;
-    millrace_demo::load(
-        &system.kernel,
-        &Key::new(plan.scope()?, plan.seed),
-        &past.dataset,
-        &past.masters,
-    )
-    .await?;
+    if !plan.is_loaded {
+        let key = Key::new(plan.scope()?, plan.seed);
+        millrace_demo::load(&system.kernel, &key, &past.dataset, &past.masters).await?;
+        plan.is_loaded = true;
+        plan.keep(&system.settings.data_dir)?;
+    }
     catch_up(&system.kernel, &system.pipeline).await?;
     eprintln!("\n  Millrace   {}", system.url());
     eprintln!("  user       {}", login.email);
@@ -93,11 +92,13 @@ struct Plan {
     size: String,
     seed: u64,
     today: NaiveDate,
+    /// The keys that make loading twice harmless are forgotten after a while; this is not.
+    is_loaded: bool,
 }
 
 impl Plan {
     fn of(data_dir: &Path, demo: &Demo) -> Result<Self> {
-        let path = data_dir.join("demo.json");
+        let path = Self::path(data_dir);
         if let Ok(text) = fs::read_to_string(&path) {
             let plan: Self = serde_json::from_str(&text).with_context(|| {
                 format!("{} is damaged: `make clean-demo` begins anew", path.display())
@@ -113,11 +114,20 @@ impl Plan {
             return Ok(plan);
         }
         let today = Utc::now().with_timezone(&TIME_ZONE).date_naive();
-        let plan = Self { size: demo.size.as_str().to_owned(), seed: demo.seed, today };
+        let plan =
+            Self { size: demo.size.as_str().to_owned(), seed: demo.seed, today, is_loaded: false };
         fs::create_dir_all(data_dir)
             .with_context(|| format!("making the folder {}", data_dir.display()))?;
-        write_private(&path, &serde_json::to_string(&plan)?)?;
+        plan.keep(data_dir)?;
         Ok(plan)
+    }
+
+    fn path(data_dir: &Path) -> PathBuf {
+        data_dir.join("demo.json")
+    }
+
+    fn keep(&self, data_dir: &Path) -> Result<()> {
+        write_private(&Self::path(data_dir), &serde_json::to_string(self)?)
     }
 
     fn scope(&self) -> Result<Scope> {
