@@ -1,21 +1,29 @@
-//! The embedded Kafka-protocol broker: one node whose log is a SQLite file.
+//! The embedded Kafka-protocol broker: one node, its log in files.
 //!
-//! In: the Kafka wire protocol on `--listen`. Out: `<data>/log.db`. Logs go to stderr.
-//! SIGTERM ends it after open requests are answered; after a `kill -9` every acknowledged message
-//! is still there (a power cut may lose the last ones: SQLite runs with `synchronous = normal`).
+//! In: the Kafka wire protocol on `--listen`, spoken by Nisshi. Out: `<data>/log/`, batches as they
+//! came, and `<data>/catalog.db`, topics and groups. Logs go to stderr. SIGTERM ends it after open
+//! requests are answered; after a `kill -9` every acknowledged message is still there (a power cut
+//! may lose the last second).
 //!
-//! Topics are kept for seven days by record timestamp unless created with `retention.ms=-1`.
+//! Topics are kept for seven days by record timestamp unless created with `retention.ms=-1`. There
+//! are no Kafka transactions and there is no compaction.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use nisshi_broker::{NODE_ID, broker::Broker, coordinator::group::administrator::Controller};
-use nisshi_storage::ArcDynStorage;
+use nisshi_storage::{ArcDynStorage, StorageContainer};
 use tokio::time::Instant;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 use uuid::Uuid;
+
+mod log;
+mod storage;
+mod topics;
+
+const CLUSTER: &str = "millrace";
 
 /// Kafka-protocol broker with its log on disk.
 #[derive(Debug, Parser)]
@@ -56,17 +64,27 @@ async fn main() -> Result<()> {
         Url::parse(&format!("tcp://{advertised}")).context("--advertise must be host:port")?;
     ensure!(advertised.port().is_some(), "--advertise must be host:port");
 
-    let broker = Broker::<Controller<ArcDynStorage>, ArcDynStorage>::builder()
+    let mut catalog = StorageContainer::builder();
+    catalog.with_factory(Arc::new(nisshi_storage_sql::LiteEngineFactory));
+    let catalog = catalog
+        .cluster_id(CLUSTER)
         .node_id(NODE_ID)
-        .cluster_id("millrace")
-        .incarnation_id(Uuid::new_v4())
-        .listener(listen)
-        .advertised_listener(advertised)
-        .storage(Url::parse("sqlite://log.db?busy_timeout=30s").expect("a constant URL parses"))
+        .advertised_listener(advertised.clone())
+        .storage(Url::parse("sqlite://catalog.db?busy_timeout=30s").expect("a constant URL parses"))
         .silent(true)
         .build()
         .await
-        .with_context(|| format!("cannot open the log in {}", args.data.display()))?;
+        .with_context(|| format!("cannot open the catalog in {}", args.data.display()))?;
+    let storage = storage::FileStorage::open(Arc::new(catalog), "log".as_ref()).await?;
+    let log = Arc::clone(storage.log());
+    let syncing = tokio::spawn(Arc::clone(&log).sync_forever());
+
+    let storage: ArcDynStorage = Arc::new(storage);
+    let groups = Controller::with_storage(Arc::clone(&storage))?;
+    let incarnation = Uuid::new_v4();
+    let broker = Broker::new(NODE_ID, CLUSTER, listen, advertised, storage, groups, incarnation);
     broker.main(Instant::now()).await.with_context(|| format!("broker on {}", args.listen))?;
+    syncing.abort();
+    log.sync().context("making the log durable at the end")?;
     Ok(())
 }
