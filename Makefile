@@ -34,7 +34,7 @@ bench: build ## The benchmarks, one JSON object each on stdout
 build: prerequisites assets broker web ## Everything the programs need
 	cargo build --workspace --locked
 
-check: ## Formatting, lints, types
+check: web ## Formatting, lints, types
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cd api/web && npm run --silent check

@@ -19,12 +19,15 @@ use nix::sys::time::TimeValLike;
 
 const EVENTS: usize = 4096;
 
+/// What is measured: its name and how one is made.
+type Kind = (&'static str, fn(&mut Given) -> Written);
+
 fn main() -> anyhow::Result<()> {
     let seconds = std::env::args().nth(1).map_or(Ok(3.0), |text| text.parse())?;
     let time = Duration::from_secs_f64(seconds);
     let mut given = Given::seed(7);
     let mut sale = Vec::new();
-    let kinds: [(&str, fn(&mut Given) -> Written); 3] = [
+    let kinds: [Kind; 3] = [
         ("invoice.issued, 5 lines, 2 tenders", |given| given.invoice(5)),
         ("stock.moved, 5 movements", |given| given.stock(5)),
         ("journal.posted, 7 lines", |given| given.journal(7)),

@@ -60,14 +60,18 @@ pub fn history() -> MartSpec {
 
 /// One event per position: it sets key `p % 4` to its position, and deletes it where `p % 7 == 0`.
 pub fn rows(positions: impl IntoIterator<Item = u64>) -> RecordBatch {
-    let positions: Vec<i64> = positions.into_iter().map(|p| i64::try_from(p).unwrap()).collect();
+    let positions: Vec<i64> = positions.into_iter().map(signed).collect();
     let keys = StringArray::from_iter_values(positions.iter().map(|p| format!("k{}", p % 4)));
     let amounts = positions.iter().map(|p| (p % 5 != 0).then_some(i128::from(*p) * 100));
     let amounts: Decimal128Array = amounts.collect();
-    let amounts = amounts.with_precision_and_scale(18, 2).unwrap();
+    let amounts = amounts.with_precision_and_scale(18, 2).expect("an amount fits 18 digits");
     let columns: Vec<arrow::array::ArrayRef> =
         vec![Arc::new(Int64Array::from(positions)), Arc::new(keys), Arc::new(amounts)];
-    RecordBatch::try_new(current().schema, columns).unwrap()
+    RecordBatch::try_new(current().schema, columns).expect("the columns are the schema's")
+}
+
+fn signed(position: u64) -> i64 {
+    i64::try_from(position).expect("a position is below 2^63")
 }
 
 /// What the current mart must hold once all positions up to `last` are in.
@@ -86,7 +90,7 @@ pub fn epoch(first: u64, last: u64) -> LoadEpoch {
         first_position: Position(first),
         position: Position(last),
         frontier: None,
-        as_of: DateTime::from_timestamp(i64::try_from(last).unwrap(), 0),
+        as_of: DateTime::from_timestamp(signed(last), 0),
         changes: vec![
             ("live_k".into(), MartRows::Keyed { upserts: rows(here), deletes: rows(gone) }),
             ("fct_k".into(), MartRows::Appended { rows: rows(first..=last), weights: None }),

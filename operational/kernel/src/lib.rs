@@ -38,7 +38,7 @@ pub use context::Context;
 pub use error::{Error, FieldError, Refusal, Result};
 pub use http::{Done, Id, IfMatch, Json, ListQuery, ListSpec, Page, Params, Problem};
 pub use kernel::{Kernel, Settings};
-pub use migrate::{KEY_AGE, Service, maintain, migrate, require_published};
+pub use migrate::{KEY_AGE, Seed, Service, maintain, migrate, require_published};
 pub use outbox::ROWS_MAX as OUTBOX_ROWS_MAX;
 pub use transaction::Tx;
 pub use validate::{FieldErrors, Validate};

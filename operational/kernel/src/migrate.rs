@@ -15,13 +15,16 @@ const DAYS_AHEAD: u64 = 7;
 /// How long a repeated command is recognised.
 pub const KEY_AGE: TimeDelta = TimeDelta::days(7);
 
+/// Puts in what a service has to have from the start.
+pub type Seed = fn(Kernel) -> BoxFuture<'static, Result<()>>;
+
 /// A service: its schema, how that is made, and what has to be in it from the start.
 #[derive(Clone, Copy, Debug)]
 pub struct Service {
     pub schema: &'static str,
     pub migrator: &'static Migrator,
     /// Run after the migrations, every time.
-    pub seed: Option<fn(Kernel) -> BoxFuture<'static, Result<()>>>,
+    pub seed: Option<Seed>,
 }
 
 /// Makes or updates the schemas, in the order given, so that a service comes after those it calls.
@@ -77,10 +80,7 @@ pub async fn maintain(kernel: &Kernel, services: &[&Service]) -> Result<()> {
     create_partitions(kernel, services).await?;
     for service in services {
         let sql = format!("delete from {}.idempotency where recorded_at < $1", service.schema);
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(kernel.now() - KEY_AGE)
-            .execute(kernel.pool())
-            .await?;
+        sqlx::query(AssertSqlSafe(sql)).bind(kernel.now() - KEY_AGE).execute(kernel.pool()).await?;
     }
     Ok(())
 }

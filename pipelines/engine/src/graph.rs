@@ -103,7 +103,7 @@ impl Graph {
     }
 
     /// The relation whose passed rows a fresh node at or below `node` would need.
-    pub fn missing_history<'a>(&'a self, node: NodeId, reads_fresh: bool) -> Option<&'a str> {
+    pub fn missing_history(&self, node: NodeId, reads_fresh: bool) -> Option<&str> {
         let current = &self.nodes[node];
         if !current.is_fresh && (!reads_fresh || current.operator.rows().is_some()) {
             return None;

@@ -141,23 +141,22 @@ impl Publisher {
             );
         }
         loop {
-            match self.send(outgoing) {
-                Ok(()) => return Ok(()),
-                Err((error, back)) => match error.rdkafka_error_code() {
-                    Some(RDKafkaErrorCode::QueueFull) => {
-                        tokio::time::sleep(FULL_QUEUE_PAUSE).await;
-                        outgoing = back;
-                    }
-                    Some(code) if is_refusal(code) && back.value.is_some() => {
-                        tracing::error!(
-                            event_id = %row.event_id, position = %place.position, %code,
-                            bytes = row.envelope.len(),
-                            "refused: a tombstone holds the event's position"
-                        );
-                        outgoing = Outgoing { value: None, ..back };
-                    }
-                    _ => return Err(failed(&self.options, "send an event")(error)),
-                },
+            let Err(unsent) = self.send(outgoing) else { return Ok(()) };
+            let (error, back) = *unsent;
+            match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::QueueFull) => {
+                    tokio::time::sleep(FULL_QUEUE_PAUSE).await;
+                    outgoing = back;
+                }
+                Some(code) if is_refusal(code) && back.value.is_some() => {
+                    tracing::error!(
+                        event_id = %row.event_id, position = %place.position, %code,
+                        bytes = row.envelope.len(),
+                        "refused: a tombstone holds the event's position"
+                    );
+                    outgoing = Outgoing { value: None, ..back };
+                }
+                _ => return Err(self.failure(error)),
             }
         }
     }
@@ -169,7 +168,7 @@ impl Publisher {
         event_id: EventId,
         mut refused: OwnedMessage,
     ) -> Result<(), Error> {
-        let headers = refused.detach_headers().unwrap_or_else(OwnedHeaders::new);
+        let headers = refused.detach_headers().unwrap_or_default();
         let ticket = Ticket::event(position, event_id, None);
         let key = refused.key().unwrap_or_default();
         self.retry(Outgoing { topic: refused.topic(), key, value: None, headers, ticket }).await
@@ -217,20 +216,18 @@ impl Publisher {
     /// Sends, and waits while the queue is full.
     async fn retry(&self, mut outgoing: Outgoing<'_>) -> Result<(), Error> {
         loop {
-            match self.send(outgoing) {
-                Ok(()) => return Ok(()),
-                Err((error, back))
-                    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
-                {
-                    tokio::time::sleep(FULL_QUEUE_PAUSE).await;
-                    outgoing = back;
-                }
-                Err((error, _)) => return Err(failed(&self.options, "send an event")(error)),
+            let Err(unsent) = self.send(outgoing) else { return Ok(()) };
+            let (error, back) = *unsent;
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return Err(self.failure(error));
             }
+            tokio::time::sleep(FULL_QUEUE_PAUSE).await;
+            outgoing = back;
         }
     }
 
-    fn send<'a>(&self, outgoing: Outgoing<'a>) -> Result<(), (KafkaError, Outgoing<'a>)> {
+    /// Gives back what librdkafka did not take, and why.
+    fn send<'a>(&self, outgoing: Outgoing<'a>) -> Result<(), Box<(KafkaError, Outgoing<'a>)>> {
         let Outgoing { topic, key, value, headers, ticket } = outgoing;
         let record = BaseRecord::with_opaque_to(topic, ticket).key(key).headers(headers);
         let record = match value {
@@ -238,8 +235,8 @@ impl Publisher {
             None => record,
         };
         self.producer.send(record).map_err(|(error, back)| {
-            let headers = back.headers.unwrap_or_else(OwnedHeaders::new);
-            (error, Outgoing { topic, key, value, headers, ticket: back.delivery_opaque })
+            let headers = back.headers.unwrap_or_default();
+            Box::new((error, Outgoing { topic, key, value, headers, ticket: back.delivery_opaque }))
         })
     }
 }

@@ -66,7 +66,7 @@ async fn an_event_that_can_not_be_sent_leaves_a_tombstone() -> Result<()> {
     // Compressible or not, an envelope counts as it is.
     let large = Row::new("k", "x".repeat(30_000));
     bench.commit(&[Row::new("k", "{}"), large.clone(), Row::new("k", "{}")]).await?;
-    bench.commit(&[unknown.clone()]).await?;
+    bench.commit(std::slice::from_ref(&unknown)).await?;
     bench.commit(&[Row::new("k", "{}")]).await?;
     until_position(&relay, 5).await?;
     stop(relay).await?;

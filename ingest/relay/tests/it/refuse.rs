@@ -115,7 +115,10 @@ async fn a_log_without_a_pair() -> Result<()> {
     bench.send(3).await?;
     std::fs::remove_file(bench.state.path().join("relay.json"))?;
     let error = halt(bench.options()).await?;
-    ensure!(error.code() == "pair_missing" && error.to_string().contains("recover lost-slot"), "{error}");
+    ensure!(
+        error.code() == "pair_missing" && error.to_string().contains("recover lost-slot"),
+        "{error}"
+    );
     Ok(())
 }
 

@@ -13,7 +13,7 @@ mod segment;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use manifest::{Manifest, Piece};
-pub(crate) use pieces::{PieceReader, PieceWriter, SavedChange};
+pub(crate) use pieces::{PieceReader, PieceWriter, SavedChange, SavedGroups};
 pub(crate) use save::{load, remove_older, save};
 
 /// Names a checkpoint: the number of the last epoch it includes.

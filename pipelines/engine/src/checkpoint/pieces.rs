@@ -23,6 +23,12 @@ pub(crate) struct SavedChange {
     pub groups: usize,
 }
 
+/// Groups as they come back: keys that went, then groups that changed.
+pub(crate) struct SavedGroups {
+    pub gone: Vec<Box<[u8]>>,
+    pub batch: RecordBatch,
+}
+
 /// A piece of the checkpoint being made.
 pub(crate) enum Draft {
     /// As it was saved before.
@@ -132,13 +138,14 @@ impl<'a> PieceReader<'a> {
         chunks.collect()
     }
 
-    /// Groups saved with [`PieceWriter::put_groups`]: keys that went and groups that changed, in order.
-    pub fn groups(&self) -> Result<Vec<(Vec<Box<[u8]>>, RecordBatch)>> {
+    /// Groups saved with [`PieceWriter::put_groups`], piece by piece.
+    pub fn groups(&self) -> Result<Vec<SavedGroups>> {
         let pieces = self.pieces.iter().filter(|piece| piece.name.starts_with(GROUPS));
         let parse = |piece: &Piece| {
             let bytes = read_piece(self.store, piece)?;
-            let (gone, rest) = parse_keys(&bytes).ok_or_else(|| garbled(&piece.name))?;
-            Ok((gone, read_batch(&piece.name, rest)?))
+            let mut rest = bytes.as_slice();
+            let gone = take_keys(&mut rest).ok_or_else(|| garbled(&piece.name))?;
+            Ok(SavedGroups { gone, batch: read_batch(&piece.name, rest)? })
         };
         pieces.map(parse).collect()
     }
@@ -205,16 +212,16 @@ fn write_groups(gone: &[Box<[u8]>], batch: &RecordBatch) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn parse_keys(mut bytes: &[u8]) -> Option<(Vec<Box<[u8]>>, &[u8])> {
-    let count = take_u64(&mut bytes)?;
+fn take_keys(bytes: &mut &[u8]) -> Option<Vec<Box<[u8]>>> {
+    let count = take_u64(bytes)?;
     let mut keys = Vec::new();
     for _ in 0..count {
-        let length = usize::try_from(take_u64(&mut bytes)?).ok()?;
+        let length = usize::try_from(take_u64(bytes)?).ok()?;
         let (key, rest) = bytes.split_at_checked(length)?;
         keys.push(key.into());
-        bytes = rest;
+        *bytes = rest;
     }
-    Some((keys, bytes))
+    Some(keys)
 }
 
 fn take_u64(bytes: &mut &[u8]) -> Option<u64> {

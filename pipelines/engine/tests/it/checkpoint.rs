@@ -52,16 +52,19 @@ fn restore(
 
 fn assert_same(one: &Engine, other: &Engine) {
     for view in one.views() {
-        let rows =
-            |engine: &Engine| rows_of(&engine.snapshot(&view.name).unwrap().batches().unwrap());
+        let rows = |engine: &Engine| {
+            let snapshot = engine.snapshot(&view.name).expect("both have the view");
+            rows_of(&snapshot.batches().expect("a snapshot can be read"))
+        };
         assert_eq!(rows(one), rows(other), "{}", view.name);
     }
 }
 
 fn segment_bytes(store: &MemoryStore) -> usize {
-    let names = store.list().unwrap();
+    let names = store.list().expect("memory can be listed");
     let segments = names.iter().filter(|name| name.starts_with("segment-"));
-    segments.map(|name| store.read(name).unwrap().unwrap().len()).sum()
+    let file = |name: &String| store.read(name).expect("memory can be read");
+    segments.map(|name| file(name).expect("what is listed is there").len()).sum()
 }
 
 #[test]

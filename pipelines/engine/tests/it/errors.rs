@@ -74,7 +74,8 @@ fn numbers(kind: RelationKind) -> Relation {
 fn pairs(keys: Vec<i64>, values: Vec<i64>) -> RecordBatch {
     let columns =
         vec![Arc::new(Int64Array::from(keys)) as _, Arc::new(Int64Array::from(values)) as _];
-    RecordBatch::try_new(numbers(RelationKind::Append).schema, columns).unwrap()
+    RecordBatch::try_new(numbers(RelationKind::Append).schema, columns)
+        .expect("the columns are the schema's")
 }
 
 fn feed(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, Utc};
 use datafusion::datasource::MemTable;
@@ -28,33 +29,29 @@ pub fn all_views() -> Vec<ViewDefinition> {
 }
 
 pub fn engine(relations: Vec<Relation>, views: Vec<ViewDefinition>) -> Engine {
-    let mut engine = Engine::new(EngineConfig::default()).unwrap();
-    relations.into_iter().for_each(|relation| engine.create_relation(relation).unwrap());
-    views
-        .into_iter()
-        .for_each(|view| engine.create_view(view).unwrap_or_else(|error| panic!("{error}")));
+    let mut engine = Engine::new(EngineConfig::default()).expect("the defaults are good");
+    for relation in relations {
+        engine.create_relation(relation).expect("a relation of the tests is good");
+    }
+    for view in views {
+        engine.create_view(view).unwrap_or_else(|error| panic!("{error}"));
+    }
     engine
 }
 
 pub fn epoch(number: u64, inputs: Vec<(String, Delta)>) -> Epoch {
     let cut: Cut = [("events-0", number * 10)].into_iter().collect();
-    Epoch {
-        number,
-        cut,
-        inputs,
-        now: DateTime::<Utc>::from_timestamp(1_700_000_000 + number as i64, 0).unwrap(),
-    }
+    let now = DateTime::<Utc>::from_timestamp(1_700_000_000 + number as i64, 0);
+    Epoch { number, cut, inputs, now: now.expect("the time is in this century") }
 }
 
 /// Adds the rows of `batch`, `weight` times each or by `weights`.
 pub fn add(rows: &mut Rows, delta: &Delta) {
     let options = FormatOptions::default().with_null("NULL");
-    let columns: Vec<ArrayFormatter<'_>> = delta
-        .batch
-        .columns()
-        .iter()
-        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
-        .collect();
+    let columns = delta.batch.columns().iter();
+    let columns: Result<Vec<_>, _> =
+        columns.map(|column| ArrayFormatter::try_new(column.as_ref(), &options)).collect();
+    let columns = columns.expect("every type of the tests has a text");
     for row in 0..delta.num_rows() {
         let text: Vec<String> =
             columns.iter().map(|column| column.value(row).to_string()).collect();
@@ -92,13 +89,18 @@ pub async fn batch_session(tables: &[Table]) -> SessionContext {
     let context = SessionContext::new_with_config(config);
     for table in tables {
         let rows = batch(&table.relation.schema, &table.rows);
-        let memory =
-            MemTable::try_new(Arc::clone(&table.relation.schema), vec![vec![rows]]).unwrap();
-        context.register_table(table.relation.name.as_str(), Arc::new(memory)).unwrap();
+        register(&context, &table.relation.name, Arc::clone(&table.relation.schema), vec![rows]);
     }
     context
 }
 
+/// Makes rows known to the session under a name it does not have yet.
+pub fn register(context: &SessionContext, name: &str, schema: SchemaRef, rows: Vec<RecordBatch>) {
+    let table = MemTable::try_new(schema, vec![rows]).expect("the rows are of the schema");
+    context.register_table(name, Arc::new(table)).expect("the name is free");
+}
+
 pub async fn batch_rows(context: &SessionContext, sql: &str) -> Vec<RecordBatch> {
-    context.sql(sql).await.unwrap().collect().await.unwrap()
+    let rows = async { context.sql(sql).await?.collect().await };
+    rows.await.unwrap_or_else(|error| panic!("{sql}: {error}"))
 }

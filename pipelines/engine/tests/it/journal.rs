@@ -8,10 +8,10 @@ fn cut(position: u64) -> Cut {
 
 fn journal(epochs: std::ops::Range<u64>) -> (MemoryStore, Journal) {
     let mut store = MemoryStore::new();
-    let (mut journal, entries) = Journal::open(&mut store, 0).unwrap();
+    let (mut journal, entries) = Journal::open(&mut store, 0).expect("an empty store is good");
     assert!(entries.is_empty());
     for epoch in epochs {
-        journal.append(&mut store, epoch, &cut(epoch)).unwrap();
+        journal.append(&mut store, epoch, &cut(epoch)).expect("memory can be written");
     }
     (store, journal)
 }

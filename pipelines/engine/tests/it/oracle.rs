@@ -2,13 +2,11 @@
 //! DataFusion answers over the tables' rows, as multisets.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use datafusion::datasource::MemTable;
 use millrace_engine::{Engine, EngineConfig, MemoryStore, ViewDefinition};
 
 use crate::fixture::{
-    Rows, add_changes, all_views, batch_rows, batch_session, engine, epoch, rows_of,
+    Rows, add_changes, all_views, batch_rows, batch_session, engine, epoch, register, rows_of,
 };
 use crate::world::{World, relations};
 
@@ -32,8 +30,10 @@ impl Oracle {
     async fn step(&mut self, rows_max: usize) {
         self.number += 1;
         let inputs = self.world.churn(rows_max);
-        let changes = self.engine.step(epoch(self.number, inputs)).unwrap();
-        assert_eq!(changes.stopped, [], "seed {} epoch {}", self.seed, self.number);
+        let place = format!("seed {} epoch {}", self.seed, self.number);
+        let changes = self.engine.step(epoch(self.number, inputs));
+        let changes = changes.unwrap_or_else(|error| panic!("{error}, {place}"));
+        assert_eq!(changes.stopped, [], "{place}");
         add_changes(&mut self.sums, &changes);
         self.compare().await;
     }
@@ -51,10 +51,10 @@ impl Oracle {
             assert_eq!(summed, expected, "changes, {place}");
             let snapshot =
                 self.engine.snapshot(&view.name).unwrap_or_else(|error| panic!("{error}, {place}"));
-            assert_eq!(rows_of(&snapshot.batches().unwrap()), expected, "snapshot, {place}");
+            let rows = snapshot.batches().unwrap_or_else(|error| panic!("{error}, {place}"));
+            assert_eq!(rows_of(&rows), expected, "snapshot, {place}");
             let schema = batches.first().map_or_else(|| snapshot.schema(), |batch| batch.schema());
-            let memory = MemTable::try_new(schema, vec![batches]).unwrap();
-            context.register_table(view.name.as_str(), Arc::new(memory)).unwrap();
+            register(&context, &view.name, schema, batches);
         }
     }
 }

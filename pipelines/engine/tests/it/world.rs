@@ -36,9 +36,9 @@ pub fn batch(schema: &SchemaRef, rows: &[Value]) -> RecordBatch {
     let mut decoder = arrow::json::ReaderBuilder::new(Arc::clone(schema))
         .with_batch_size(rows.len())
         .build_decoder()
-        .unwrap();
-    decoder.serialize(rows).unwrap();
-    decoder.flush().unwrap().unwrap()
+        .expect("every type of the tests is in JSON");
+    decoder.serialize(rows).expect("the rows are of the schema");
+    decoder.flush().expect("the rows are of the schema").expect("there are rows")
 }
 
 pub fn relations() -> Vec<Relation> {

@@ -31,6 +31,9 @@ pub struct Published {
     pub(super) snapshots: Vec<Arc<Snapshot>>,
 }
 
+/// What readers are told of an epoch: changes of live views, each with its view's index.
+pub(super) type Told = Vec<(usize, ViewChange)>;
+
 /// What the engine's thread tells about itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Report {
@@ -103,12 +106,7 @@ impl Hub {
     /// While views are rebuilt from the start of the log, readers keep what they have: nothing is
     /// published until the rebuilt views are as far, and then streams are reset.
     /// Gives whether the views are still being rebuilt.
-    pub fn publish(
-        &self,
-        next: Published,
-        changes: Vec<(usize, ViewChange)>,
-        is_rebuilding: bool,
-    ) -> bool {
+    pub fn publish(&self, next: Published, changes: Told, is_rebuilding: bool) -> bool {
         let current = self.published.borrow().as_ref().map(|current| current.position);
         if current.is_some_and(|current| next.position < current) {
             return true;

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::feed::Place;
 use super::folder::{BatchJournal, Folder};
-use super::hub::{Hub, Published};
+use super::hub::{Hub, Published, Told};
 use super::split::{self, Piece};
 use super::status::{CheckpointStatus, State, StoppedViewStatus};
 use super::trace;
@@ -216,12 +216,12 @@ impl Worker {
         Ok(())
     }
 
-    /// The changes of live views by index, and what the marts get.
+    /// What the live views' readers are told, and what the marts get.
     fn tell_apart(
         &mut self,
         changes: EpochChanges,
         piece: &Piece,
-    ) -> Result<(Vec<(usize, ViewChange)>, Option<LoadEpoch>)> {
+    ) -> Result<(Told, Option<LoadEpoch>)> {
         let hub = Arc::clone(&self.hub);
         let has_marts = self.marts.is_some();
         let mut told = Vec::new();
@@ -234,11 +234,12 @@ impl Worker {
                 marts.push((name.clone(), MartRows::Appended { rows, weights }));
             }
             let is_live = view.serve == Serve::Live;
-            if !is_live && !(has_mart && view.mart == Mart::Current) {
+            let is_current = has_mart && view.mart == Mart::Current;
+            if !is_live && !is_current {
                 continue;
             }
             let (upserts, deletes) = change::by_key(&delta, &view.key)?;
-            if has_mart && view.mart == Mart::Current {
+            if is_current {
                 let (upserts, deletes) = (upserts.clone(), deletes.clone());
                 marts.push((name.clone(), MartRows::Keyed { upserts, deletes }));
             }
@@ -284,7 +285,7 @@ impl Worker {
         }
     }
 
-    fn publish(&mut self, changes: Vec<(usize, ViewChange)>) {
+    fn publish(&mut self, changes: Told) {
         let next = Published {
             epoch: self.engine.epoch(),
             position: self.place.cut.position,

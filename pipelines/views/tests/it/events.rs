@@ -161,7 +161,7 @@ impl Business {
             customer_id: None,
             currency: "INR".into(),
             business_date: self.now.date_naive(),
-            business_hour: i32::try_from(self.rng.random_range(8..20)).expect("an hour"),
+            business_hour: self.rng.random_range(8..20),
             issued_at: self.now,
             discount: Amount::ZERO,
             taxable,

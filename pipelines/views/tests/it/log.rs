@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow_json::ReaderBuilder;
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use millrace_events::{Lsn, Position, catalogue};
@@ -19,12 +20,19 @@ use tokio::sync::watch;
 
 use crate::events::Recorded;
 
-type Row = (String, arrow::array::RecordBatch);
+/// An event at its place, decoded.
+#[derive(Debug)]
+struct Logged {
+    position: Position,
+    table: String,
+    row: RecordBatch,
+    at: DateTime<Utc>,
+}
 
 /// Transactions in commit order; the n-th has LSN n × 100.
 #[derive(Debug)]
 pub struct Log {
-    transactions: Mutex<Vec<Vec<(Position, Row, chrono::DateTime<chrono::Utc>)>>>,
+    transactions: Mutex<Vec<Vec<Logged>>>,
     length: watch::Sender<usize>,
     seed: Mutex<u64>,
     transactions_max: usize,
@@ -40,7 +48,8 @@ impl Log {
 
     pub fn append(&self, transaction: Vec<Recorded>) {
         let mut transactions = self.transactions.lock();
-        let mut position = transactions.last().and_then(|t| t.last()).map_or(0, |last| last.0.0);
+        let mut position =
+            transactions.last().and_then(|t| t.last()).map_or(0, |last| last.position.0);
         let rows = transaction.into_iter().map(|event| {
             position += 1;
             let schema = catalogue::EVENTS
@@ -56,7 +65,7 @@ impl Log {
             );
             let mut reader = ReaderBuilder::new(schema).build(Cursor::new(text)).expect("schema");
             let row = reader.next().expect("a row").expect("sound JSON");
-            (Position(position), (event.table, row), event.at)
+            Logged { position: Position(position), table: event.table, row, at: event.at }
         });
         let rows = rows.collect();
         transactions.push(rows);
@@ -65,7 +74,7 @@ impl Log {
 
     pub fn end(&self) -> Position {
         let transactions = self.transactions.lock();
-        transactions.last().and_then(|t| t.last()).map_or(Position::START, |last| last.0)
+        transactions.last().and_then(|t| t.last()).map_or(Position::START, |last| last.position)
     }
 
     pub fn frontier(&self) -> Lsn {
@@ -115,23 +124,23 @@ impl EpochFeed for Feed {
 impl Feed {
     fn cut_epoch(&mut self) -> Option<SourceEpoch> {
         let transactions = self.log.transactions.lock();
-        let first = transactions
-            .partition_point(|t| t.last().expect("no empty transaction").0 <= self.cut.position);
+        let end = |t: &Vec<Logged>| t.last().expect("no empty transaction").position;
+        let first = transactions.partition_point(|t| end(t) <= self.cut.position);
         let count = self.rng.random_range(1..=self.log.transactions_max);
         let chosen: Vec<_> = transactions.iter().skip(first).take(count).collect();
-        let mut tables: BTreeMap<String, Vec<arrow::array::RecordBatch>> = BTreeMap::new();
-        for (_, (table, row), _) in chosen.iter().copied().flatten() {
-            tables.entry(table.clone()).or_default().push(row.clone());
+        let mut tables: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
+        for event in chosen.iter().copied().flatten() {
+            tables.entry(event.table.clone()).or_default().push(event.row.clone());
         }
         let events: Vec<_> = chosen.iter().copied().flatten().collect();
         let (oldest, newest) = (events.first()?, events.last()?);
         self.cut.epoch += 1;
-        self.cut.position = newest.0;
-        self.cut.applied = newest.0.0;
+        self.cut.position = newest.position;
+        self.cut.applied = newest.position.0;
         Some(SourceEpoch {
             number: self.cut.epoch,
-            first_position: oldest.0,
-            last_position: newest.0,
+            first_position: oldest.position,
+            last_position: newest.position,
             cut: self.cut.clone(),
             tables: tables
                 .into_iter()
@@ -141,9 +150,9 @@ impl Feed {
                 })
                 .collect(),
             traceparents: vec![],
-            oldest_event_at: Some(oldest.2),
-            newest_event_at: Some(newest.2),
-            frontier: Some((Lsn((first + chosen.len()) as u64 * 100), newest.0)),
+            oldest_event_at: Some(oldest.at),
+            newest_event_at: Some(newest.at),
+            frontier: Some((Lsn((first + chosen.len()) as u64 * 100), newest.position)),
         })
     }
 }

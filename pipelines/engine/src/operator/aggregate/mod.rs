@@ -16,7 +16,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_expr::PhysicalExpr;
 
 use super::{Operator, evaluate};
-use crate::checkpoint::{PieceReader, PieceWriter, SavedChange};
+use crate::checkpoint::{PieceReader, PieceWriter, SavedChange, SavedGroups};
 use crate::state::{KeyTable, NONE, new_batch};
 use crate::{Delta, Error, Result};
 
@@ -399,7 +399,7 @@ impl Operator for Aggregate {
     }
 
     fn load(&mut self, pieces: &PieceReader<'_>) -> Result<()> {
-        for (gone, batch) in pieces.groups()? {
+        for SavedGroups { gone, batch } in pieces.groups()? {
             for key in gone {
                 let id = self.groups.find_bytes(&key);
                 if id != NONE {
