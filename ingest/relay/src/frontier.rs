@@ -53,9 +53,15 @@ impl Pace {
         if self.due()? > now {
             return None;
         }
-        self.told = self.reached;
         self.told_at = Some(now);
-        Some(self.told)
+        self.rest()
+    }
+
+    /// What was not told yet, due or not.
+    pub(crate) fn rest(&mut self) -> Option<(Lsn, Position)> {
+        let is_new = self.reached != self.told;
+        self.told = self.reached;
+        is_new.then_some(self.told)
     }
 }
 
@@ -76,5 +82,8 @@ mod tests {
         pace.reach(Lsn(15), Position(2));
         assert_eq!(pace.take(begun + Duration::from_millis(4)), None, "too soon");
         assert_eq!(pace.take(later), Some((Lsn(20), Position(2))), "never back");
+        pace.reach(Lsn(30), Position(3));
+        assert_eq!(pace.rest(), Some((Lsn(30), Position(3))), "due or not");
+        assert_eq!(pace.rest(), None);
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use millrace_events::Position;
 use pgwire_replication::ReplicationClient;
 use sqlx::PgPool;
 use tokio::sync::watch;
@@ -214,11 +213,7 @@ async fn first_pair(
         return Ok(pair);
     }
     let (asked, of) = (options.clone(), topics.to_vec());
-    if !blocking(move || read::is_empty(&asked, &of)).await? {
-        let asked = options.clone();
-        let position = blocking(move || read::frontier(&asked))
-            .await?
-            .map_or(Position::START, |frontier| frontier.position);
+    if let Some(position) = blocking(move || read::end(&asked, &of)).await? {
         return Err(Error::PairMissing { path: state.pair_path(), position });
     }
     recover::begin(options, topics, pool, state).await

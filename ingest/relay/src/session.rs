@@ -244,16 +244,20 @@ impl Running {
         }
         self.pace.reach(self.reached.lsn, self.reached.position);
         let now = Instant::now();
-        if let Some((lsn, position)) = self.pace.take(now) {
-            let at = (self.session.options.clock)();
-            let incarnation = self.session.pair.incarnation;
-            self.session.publisher.frontier(&Frontier { lsn, position, at, incarnation })?;
+        if let Some(reached) = self.pace.take(now) {
+            self.tell_frontier(reached)?;
         }
         if self.write_due().is_some_and(|due| now >= due) {
             self.write();
         }
         self.tell();
         Ok(())
+    }
+
+    fn tell_frontier(&self, (lsn, position): (Lsn, Position)) -> Result<(), Error> {
+        let at = (self.session.options.clock)();
+        let incarnation = self.session.pair.incarnation;
+        self.session.publisher.frontier(&Frontier { lsn, position, at, incarnation })
     }
 
     /// The newest durable mark that is old enough, or far enough behind, to be confirmed.
@@ -303,7 +307,8 @@ impl Running {
         }
     }
 
-    /// What is under way arrives, the pair is written, then the session ends.
+    /// What is under way arrives, the pair is written and the last frontier told, then the session
+    /// ends.
     async fn stop(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + self.session.options.shutdown_timeout;
         while !self.flight.is_empty() {
@@ -316,7 +321,16 @@ impl Running {
         }
         self.finish_writing().await?;
         self.write();
-        self.finish_writing().await
+        self.finish_writing().await?;
+        if let Some(reached) = self.pace.rest() {
+            self.tell_frontier(reached)?;
+        }
+        // The next leader tells it as well: an outage must not keep this one from ending.
+        let left = deadline.saturating_duration_since(Instant::now());
+        if let Err(error) = self.session.publisher.flush(left).await {
+            tracing::warn!("the last frontier was not told: {}", error.chain());
+        }
+        Ok(())
     }
 
     async fn finish_writing(&mut self) -> Result<(), Error> {

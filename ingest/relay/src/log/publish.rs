@@ -15,6 +15,7 @@ use crate::flight::Landed;
 use crate::log::message::{self, Place};
 use crate::log::{client, failed};
 use crate::pgoutput::OutboxRow;
+use crate::relay::blocking;
 use crate::{End, Error, Frontier, RelayOptions, trace};
 
 /// How often to try again to hand over a message while librdkafka's queue is full.
@@ -200,6 +201,14 @@ impl Publisher {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Waits until Kafka has everything that was handed over: what it has not is gone with the
+    /// producer.
+    pub(crate) async fn flush(&self, within: Duration) -> Result<(), Error> {
+        let (producer, options) = (self.producer.clone(), self.options.clone());
+        blocking(move || producer.flush(within).map_err(failed(&options, "send the last messages")))
+            .await
     }
 
     /// Why the producer can't be used any more, if so.

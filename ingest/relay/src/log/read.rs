@@ -71,8 +71,21 @@ pub(crate) fn compare(
     Ok(Compared::Whole(known))
 }
 
-/// Whether no business topic ever had a message.
-pub(crate) fn is_empty(options: &RelayOptions, topics: &[TopicInfo]) -> Result<bool, Error> {
+/// The last position in the log; none if no business topic ever had a message.
+pub(crate) fn end(options: &RelayOptions, topics: &[TopicInfo]) -> Result<Option<Position>, Error> {
+    if is_empty(options, topics)? {
+        return Ok(None);
+    }
+    // The frontier is told from time to time only; a partition may end with a copy of an old event.
+    let mut end = frontier(options)?.map_or(Position::START, |frontier| frontier.position);
+    last(options, topics, |found| {
+        end = end.max(found.place.position);
+        Ok(())
+    })?;
+    Ok(Some(end))
+}
+
+fn is_empty(options: &RelayOptions, topics: &[TopicInfo]) -> Result<bool, Error> {
     let reader = Reader::new(options)?;
     for (topic, partition) in partitions(topics) {
         if reader.range(topic, partition)?.high > 0 {

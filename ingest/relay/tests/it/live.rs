@@ -31,6 +31,23 @@ async fn the_frontier_reaches_a_token_of_a_write_without_events() -> Result<()> 
     Ok(())
 }
 
+/// Whoever reads on while no relay runs must not wait for what is in the log already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_ends_in_order_tells_the_whole_frontier() -> Result<()> {
+    let bench = Bench::start().await?;
+    let mut options = bench.options();
+    let never = Duration::from_secs(3600);
+    (options.frontier_busy, options.frontier_idle) = (never, never);
+    let relay = bench.lead(options).await?;
+    bench.commit_some(5).await?;
+    let token = bench.token().await?;
+    until(&relay, |status| status.position == Position(5) && status.lsn >= token).await?;
+    stop(relay).await?;
+    let told = bench.frontiers().await?;
+    ensure!(told.last().is_some_and(|told| told.position == Position(5) && told.lsn >= token));
+    Ok(())
+}
+
 /// A token may be taken in the middle of a record that an open transaction has not completed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_frontier_reaches_a_token_while_a_transaction_stays_open() -> Result<()> {

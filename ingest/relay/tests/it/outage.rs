@@ -57,8 +57,12 @@ async fn postgres_is_killed() -> Result<()> {
     let relay = bench.lead(bench.options()).await?;
     bench.commit_some(10).await?;
     until_position(&relay, 10).await?;
-    signal(bench.postgres.pid(), Signal::SIGKILL)?;
-    eventually("PostgreSQL to come back", || async { Ok(bench.token().await.is_ok()) }).await?;
+    let killed = bench.postgres.pid();
+    signal(killed, Signal::SIGKILL)?;
+    eventually("PostgreSQL to come back", || async {
+        Ok(bench.postgres.pid() != killed && bench.token().await.is_ok())
+    })
+    .await?;
     bench.commit_some(10).await?;
     until_position(&relay, 20).await?;
     stop(relay).await?;

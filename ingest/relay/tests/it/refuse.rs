@@ -13,7 +13,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::bench::{
-    Bench, TOPIC, eventually, halt, ids, stop, until, until_leading, until_position,
+    Bench, TOPIC, crash, eventually, halt, ids, stop, until, until_leading, until_position,
 };
 
 fn change_pair(bench: &Bench, change: impl FnOnce(&mut Pair)) -> Result<()> {
@@ -115,10 +115,25 @@ async fn a_log_without_a_pair() -> Result<()> {
     bench.send(3).await?;
     std::fs::remove_file(bench.state.path().join("relay.json"))?;
     let error = halt(bench.options()).await?;
-    ensure!(
-        error.code() == "pair_missing" && error.to_string().contains("recover lost-slot"),
-        "{error}"
-    );
+    ensure!(error.code() == "pair_missing" && error.to_string().contains("position 3"), "{error}");
+    ensure!(error.to_string().contains("recover lost-slot"), "{error}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_without_a_pair_whose_frontier_was_not_told() -> Result<()> {
+    let bench = Bench::start().await?;
+    let mut options = bench.options();
+    options.frontier_busy = Duration::from_secs(3600);
+    let relay = bench.lead(options).await?;
+    bench.commit_some(3).await?;
+    until_position(&relay, 3).await?;
+    crash(relay).await?;
+    let told = bench.frontiers().await?.last().map(|told| told.position);
+    ensure!(told.unwrap_or_default() < Position(3), "{told:?}");
+    std::fs::remove_file(bench.state.path().join("relay.json"))?;
+    let error = halt(bench.options()).await?;
+    ensure!(error.code() == "pair_missing" && error.to_string().contains("position 3"), "{error}");
     Ok(())
 }
 
