@@ -166,9 +166,9 @@ impl PipelineHandle {
             as_of: latest.as_ref().and_then(|latest| latest.as_of),
             log_end: report.log_end.max(position),
             lag_events: report.log_end.0.saturating_sub(position.0),
-            freshness_ms: report.last_latency_ms,
-            applied: report.applied,
-            dead_lettered: report.dead_lettered,
+            freshness_ms: latest.as_ref().and_then(|latest| latest.latency).map(millis),
+            applied: latest.as_ref().map_or(0, |latest| latest.applied),
+            dead_lettered: latest.as_ref().map_or(0, |latest| latest.dead_lettered),
             checkpoint: report.checkpoint,
             stopped_views: report.stopped_views,
             marts: self.loader().map(|loader| loader.status()),
@@ -222,6 +222,10 @@ impl PipelineHandle {
             tracing::error!(%error, "the pipeline ended badly");
         }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn includes(published: &Published, target: Target) -> bool {

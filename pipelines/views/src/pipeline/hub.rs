@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use millrace_engine::Snapshot;
@@ -26,7 +27,12 @@ pub struct Published {
     pub frontier: Option<(Lsn, Position)>,
     /// Commit time of the newest event included; none before the first event.
     pub as_of: Option<DateTime<Utc>>,
+    /// Events up to the position that were applied, and those kept as dead letters.
+    pub applied: u64,
+    pub dead_lettered: u64,
     pub published_at: DateTime<Utc>,
+    /// Age of the oldest event of the last epoch that had one, when that became visible.
+    pub latency: Option<Duration>,
     /// In the order of [`Hub::live`].
     pub(super) snapshots: Vec<Arc<Snapshot>>,
 }
@@ -40,10 +46,6 @@ pub(super) struct Report {
     pub state: State,
     pub checkpoint: Option<CheckpointStatus>,
     pub log_end: Position,
-    pub applied: u64,
-    pub dead_lettered: u64,
-    /// Age of the oldest event of the last epoch when it was published.
-    pub last_latency_ms: Option<u64>,
     pub stopped_views: Vec<StoppedViewStatus>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use metrics::{counter, gauge, histogram};
@@ -72,6 +72,7 @@ pub(super) struct Worker {
     checkpointed_at: Instant,
     events_since: u64,
     is_changed: bool,
+    latency: Option<Duration>,
     /// Readers are ahead of the views, which are being filled again.
     is_rebuilding: bool,
 }
@@ -103,6 +104,7 @@ impl Worker {
             checkpointed_at: Instant::now(),
             events_since: 0,
             is_changed: false,
+            latency: None,
             is_rebuilding,
         })
     }
@@ -111,7 +113,7 @@ impl Worker {
     pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> Result<Ended> {
         let published = self.hub.latest().map(|latest| latest.position).unwrap_or_default();
         self.hub.reset_rings(self.place.cut.position.max(published));
-        self.publish(Vec::new());
+        self.publish(Vec::new(), None);
         loop {
             // Without a session the process is going down: what is not saved is applied again.
             let Some(input) = inputs.blocking_recv() else { return Ok(Ended::Stopped) };
@@ -145,7 +147,7 @@ impl Worker {
         if epoch.is_empty() {
             if epoch.frontier != self.place.frontier {
                 self.place.frontier = epoch.frontier;
-                self.publish(Vec::new());
+                self.publish(Vec::new(), None);
             }
         } else if epoch.first_position != applied.next() {
             return Err(Error::Order {
@@ -160,8 +162,6 @@ impl Worker {
         self.hub.tell(|report| {
             report.state = State::Running;
             report.log_end = log_end;
-            report.applied = epoch.cut.applied;
-            report.dead_lettered = epoch.cut.dead_lettered;
         });
         let lag = log_end.0.saturating_sub(self.place.cut.position.0);
         gauge!("millrace_pipeline_lag_events").set(lag as f64);
@@ -177,12 +177,14 @@ impl Worker {
         for (index, piece) in pieces.into_iter().enumerate() {
             let mut next = self.place.clone();
             next.cut.position = piece.last;
+            next.cut.applied += piece.events();
+            next.cut.dead_lettered = piece.last.0 - next.cut.applied;
             next.as_of = next.as_of.max(piece.newest_event_at);
             if index == last {
                 next.cut = epoch.cut.clone();
                 next.frontier = epoch.frontier;
             }
-            self.step(piece, next, &spans)?;
+            self.step(piece, next, &spans, epoch.oldest_event_at)?;
         }
         self.ends = self.ends.split_off(&position.next());
         self.events_since += epoch.events() as u64;
@@ -191,7 +193,13 @@ impl Worker {
     }
 
     /// One epoch of the engine: everything in it becomes visible at once.
-    fn step(&mut self, piece: Piece, next: Place, spans: &[tracing::Span]) -> Result<()> {
+    fn step(
+        &mut self,
+        piece: Piece,
+        next: Place,
+        spans: &[tracing::Span],
+        oldest_event_at: Option<DateTime<Utc>>,
+    ) -> Result<()> {
         let inputs = piece
             .tables
             .iter()
@@ -208,7 +216,7 @@ impl Worker {
         self.note_stopped(&changes);
         let (told, loaded) = self.tell_apart(changes, &piece)?;
         let publishing = trace::publish_spans(spans, told.len());
-        self.publish(told);
+        self.publish(told, oldest_event_at);
         drop(publishing);
         if let (Some(marts), Some(loaded)) = (&self.marts, loaded) {
             self.runtime.block_on(marts.loader.enqueue(loaded))?;
@@ -285,13 +293,20 @@ impl Worker {
         }
     }
 
-    fn publish(&mut self, changes: Told) {
+    fn publish(&mut self, changes: Told, oldest_event_at: Option<DateTime<Utc>>) {
+        let published_at = (self.hub.options.clock)();
+        // An event from a clock that is ahead of this one has no age yet.
+        let age = |at: DateTime<Utc>| (published_at - at).to_std().unwrap_or_default();
+        self.latency = oldest_event_at.map(age).or(self.latency);
         let next = Published {
             epoch: self.engine.epoch(),
             position: self.place.cut.position,
             frontier: self.place.frontier,
             as_of: self.place.as_of,
-            published_at: (self.hub.options.clock)(),
+            applied: self.place.cut.applied,
+            dead_lettered: self.place.cut.dead_lettered,
+            published_at,
+            latency: self.latency,
             snapshots: self.snapshots.clone(),
         };
         let was_rebuilding = self.is_rebuilding;
@@ -307,17 +322,14 @@ impl Worker {
     }
 
     fn observe(&self, epoch: &SourceEpoch, started: Instant) {
-        let now: DateTime<Utc> = (self.hub.options.clock)();
         histogram!("millrace_epoch_seconds").record(started.elapsed().as_secs_f64());
         histogram!("millrace_epoch_events").record(epoch.events() as f64);
         counter!("millrace_pipeline_events_total").increment(epoch.events() as u64);
         gauge!("millrace_pipeline_position").set(self.place.cut.position.0 as f64);
-        let Some(oldest) = epoch.oldest_event_at else { return };
-        let latency = (now - oldest).to_std().unwrap_or_default();
-        gauge!("millrace_freshness_seconds").set(latency.as_secs_f64());
-        histogram!("millrace_view_latency_seconds").record(latency.as_secs_f64());
-        let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
-        self.hub.tell(|report| report.last_latency_ms = Some(latency_ms));
+        if let Some(latency) = self.latency.filter(|_| epoch.oldest_event_at.is_some()) {
+            gauge!("millrace_freshness_seconds").set(latency.as_secs_f64());
+            histogram!("millrace_view_latency_seconds").record(latency.as_secs_f64());
+        }
     }
 
     fn checkpoint_if_due(&mut self) -> Result<()> {

@@ -23,6 +23,13 @@ pub(super) struct Piece {
     pub newest_event_at: Option<DateTime<Utc>>,
 }
 
+impl Piece {
+    /// Events handed on: those that became dead letters are not among them.
+    pub fn events(&self) -> u64 {
+        self.tables.iter().map(|(_, rows)| rows.num_rows() as u64).sum()
+    }
+}
+
 /// `epoch` in pieces that end at each of `ends` inside it and at its own end.
 pub(super) fn at(epoch: &SourceEpoch, ends: &BTreeSet<Position>) -> Vec<Piece> {
     let (first, last) = (epoch.first_position, epoch.last_position);
