@@ -1,12 +1,15 @@
 //! A client of live streams that holds what a screen would hold.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, unfold};
 use reqwest::Response;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpSocket;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -67,8 +70,10 @@ impl Screen {
 
 /// An open stream.
 pub struct Stream {
-    bytes: BoxStream<'static, reqwest::Result<Vec<u8>>>,
+    bytes: BoxStream<'static, Vec<u8>>,
     buffer: Vec<u8>,
+    /// Bytes of the events given so far.
+    pub read: usize,
 }
 
 impl Stream {
@@ -76,8 +81,36 @@ impl Stream {
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert!(response.headers().get("content-encoding").is_none(), "sent as it comes");
-        let bytes = response.bytes_stream().map(|part| part.map(|bytes| bytes.to_vec()));
-        Self { bytes: bytes.boxed(), buffer: Vec::new() }
+        let bytes = unfold(response, async |mut response| {
+            let part = response.chunk().await.ok().flatten()?;
+            Some((part.to_vec(), response))
+        });
+        Self { bytes: bytes.boxed(), buffer: Vec::new(), read: 0 }
+    }
+
+    /// A stream over a socket that takes next to nothing by itself: what is not read stays behind.
+    pub async fn narrow(address: SocketAddr, path: &str, token: &str) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(32 * 1024).expect("a small buffer");
+        let mut socket = socket.connect(address).await.expect("connected");
+        // An answer to HTTP/1.0 comes as it is, without the frames of chunks.
+        let request = format!("GET {path} HTTP/1.0\r\nauthorization: Bearer {token}\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.expect("asked");
+        let mut answer = BufReader::new(socket);
+        let mut line = String::new();
+        answer.read_line(&mut line).await.expect("a status");
+        assert!(line.contains(" 200 "), "{line}");
+        while line != "\r\n" {
+            line.clear();
+            answer.read_line(&mut line).await.expect("a header");
+        }
+        let bytes = unfold(answer, async |mut answer| {
+            let mut part = vec![0; 16 * 1024];
+            let length = answer.read(&mut part).await.ok().filter(|length| *length > 0)?;
+            part.truncate(length);
+            Some((part, answer))
+        });
+        Self { bytes: bytes.boxed(), buffer: Vec::new(), read: 0 }
     }
 
     /// The next event; none at the end.
@@ -86,12 +119,13 @@ impl Stream {
             let end = self.buffer.windows(2).position(|pair| pair == b"\n\n");
             if let Some(end) = end {
                 let event: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                self.read += event.len();
                 return Some(parse(std::str::from_utf8(&event).expect("utf-8")));
             }
             let part = tokio::time::timeout(PATIENCE, self.bytes.next()).await;
             match part.expect("an event or the end in time") {
-                Some(Ok(bytes)) => self.buffer.extend(bytes),
-                Some(Err(_)) | None => return None,
+                Some(bytes) => self.buffer.extend(bytes),
+                None => return None,
             }
         }
     }

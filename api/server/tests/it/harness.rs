@@ -1,6 +1,7 @@
 //! A gateway on a free port with a database of its own.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, TimeZone, Utc};
@@ -60,6 +61,7 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 
 pub struct Server {
     pub base: String,
+    pub address: SocketAddr,
     pub clock: SettableClock,
     pub kernel: Kernel,
     pub client: Client,
@@ -108,10 +110,11 @@ impl Server {
             shutdown: shutdown.clone(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let address = listener.local_addr().expect("an address");
+        let base = format!("http://{address}");
         let router = Gateway::router(&state).expect("a router");
         tokio::spawn(async move { serve(listener, router, &state).await });
-        Self { base, clock, kernel, client: Client::new(), shutdown }
+        Self { base, address, clock, kernel, client: Client::new(), shutdown }
     }
 
     pub async fn add_user(&self, email: &str, roles: &[&str], shops: &[ShopId]) {
