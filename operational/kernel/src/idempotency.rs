@@ -6,6 +6,7 @@
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use crate::deferred::Deferred;
 use crate::{Command, Context, Error, Result};
 
 /// Primary key of every schema's idempotency table.
@@ -36,6 +37,23 @@ impl Claim {
         command.serialize(&mut serde_json::Serializer::new(&mut hash))?;
         let body_hash = hash.0.finalize().to_vec();
         Ok(Some(Self { key, command: C::NAME, schema: C::SCHEMA, body_hash }))
+    }
+
+    /// Leaves the key and its response for the transaction's last statement.
+    pub fn defer(&self, context: &Context, response: &str, deferred: &mut Deferred) {
+        let write = format!(
+            "insert into {}.idempotency (actor_id, key, command, body_hash, response, recorded_at) \
+             values ($1::uuid, $2::text, $3::text, $4::bytea, $5::text, $6::timestamptz)",
+            self.schema
+        );
+        deferred.push(self.schema, &write, |to| {
+            to.bind(context.actor.user_id)
+                .bind(self.key.as_str())
+                .bind(self.command)
+                .bind(self.body_hash.as_slice())
+                .bind(response)
+                .bind(context.now())
+        });
     }
 
     /// Takes the key or tells what became of it.

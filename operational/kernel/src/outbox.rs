@@ -3,6 +3,7 @@
 use millrace_events::{Envelope, Event, EventId};
 use uuid::Uuid;
 
+use crate::deferred::Deferred;
 use crate::{Context, Error, Result};
 
 /// Events in one transaction: the relay holds a transaction in memory until its commit.
@@ -52,6 +53,28 @@ impl Outbox {
         rows.envelopes.push(envelope);
         self.rows += 1;
         Ok(event_id)
+    }
+
+    /// Leaves the rows for the transaction's last statement.
+    pub fn defer(&mut self, context: &Context, deferred: &mut Deferred) {
+        for (schema, rows) in std::mem::take(&mut self.schemas) {
+            let write = format!(
+                "insert into {schema}.outbox \
+                 (recorded_at, traceparent, event_id, topic, event_type, aggregate_id, envelope) \
+                 select $1::timestamptz, $2::text, rows.* \
+                 from unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]) as rows"
+            );
+            deferred.push(schema, &write, |to| {
+                to.bind(context.now())
+                    .bind(context.traceparent().map(str::to_owned))
+                    .bind(rows.event_ids)
+                    .bind(rows.topics)
+                    .bind(rows.event_types)
+                    .bind(rows.aggregate_ids)
+                    .bind(rows.envelopes)
+            });
+        }
+        self.rows = 0;
     }
 
     fn of(&mut self, schema: &'static str) -> &mut Rows {

@@ -1,11 +1,10 @@
 //! One transaction: business rows, outbox rows and idempotency key commit together or not at all.
 
-use std::fmt::Write;
-
 use millrace_events::{Event, EventId, Lsn, Token};
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres, Row};
+use sqlx::{Connection, PgConnection, Postgres, Row};
 
+use crate::deferred::{Binds, Deferred};
 use crate::idempotency::Claim;
 use crate::outbox::Outbox;
 use crate::{Context, Kernel, Result};
@@ -17,6 +16,7 @@ pub struct Tx {
     connection: PoolConnection<Postgres>,
     context: Context,
     outbox: Outbox,
+    deferred: Deferred,
     open: bool,
 }
 
@@ -28,7 +28,13 @@ impl Tx {
             let mut connection = kernel.pool().acquire().await?;
             match sqlx::raw_sql("begin").execute(&mut *connection).await {
                 Ok(_) => {
-                    return Ok(Self { connection, context, outbox: Outbox::default(), open: true });
+                    return Ok(Self {
+                        connection,
+                        context,
+                        outbox: Outbox::default(),
+                        deferred: Deferred::default(),
+                        open: true,
+                    });
                 }
                 Err(_) if left > 0 && connection.ping().await.is_err() => {
                     left -= 1;
@@ -56,10 +62,37 @@ impl Tx {
         self.outbox.append(&self.context, schema, event)
     }
 
-    /// Writes outbox rows and the key's response in one statement, commits, and tells where in the
-    /// log that is.
+    /// Leaves a write to tables of `schema` for the transaction's last statement, where all such are
+    /// one; `write` is a single `insert`, `update` or `delete`. What it refuses is told then. Whoever
+    /// reads these tables in the same transaction calls [`Tx::settle`] first.
+    pub fn defer(
+        &mut self,
+        schema: &'static str,
+        write: &str,
+        bind: impl for<'a> FnOnce(Binds<'a>) -> Binds<'a>,
+    ) {
+        self.deferred.push(schema, write, bind);
+    }
+
+    /// Does what was deferred, if some of it writes to tables of `schema`.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn settle(&mut self, schema: &str) -> Result<()> {
+        if self.deferred.writes_to(schema) {
+            self.deferred.run(&mut self.connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what was deferred, the outbox and the key's response in one statement, commits, and
+    /// tells where in the log that is.
     pub(crate) async fn commit(mut self, key: Option<(&Claim, &str)>) -> Result<Token> {
-        self.flush(key).await?;
+        self.outbox.defer(&self.context, &mut self.deferred);
+        if let Some((claim, response)) = key {
+            claim.defer(&self.context, response, &mut self.deferred);
+        }
+        self.deferred.run(&mut self.connection).await?;
         // A statement in an aborted transaction fails; a bare commit of one would roll back and
         // look like success.
         let rows = sqlx::raw_sql("select 1; commit; select pg_current_wal_flush_lsn()::text")
@@ -75,34 +108,6 @@ impl Tx {
             self.open = false;
         }
     }
-
-    async fn flush(&mut self, key: Option<(&Claim, &str)>) -> Result<()> {
-        if self.outbox.schemas.is_empty() && key.is_none() {
-            return Ok(());
-        }
-        let sql = flush_sql(&self.outbox, key.map(|(claim, _)| claim.schema));
-        let mut query = sqlx::query(AssertSqlSafe(sql))
-            .bind(self.context.now())
-            .bind(self.context.traceparent().map(str::to_owned));
-        for (_, rows) in &self.outbox.schemas {
-            query = query
-                .bind(&rows.event_ids)
-                .bind(&rows.topics)
-                .bind(&rows.event_types)
-                .bind(&rows.aggregate_ids)
-                .bind(&rows.envelopes);
-        }
-        if let Some((claim, response)) = key {
-            query = query
-                .bind(self.context.actor.user_id)
-                .bind(&claim.key)
-                .bind(claim.command)
-                .bind(&claim.body_hash)
-                .bind(response);
-        }
-        query.execute(&mut *self.connection).await?;
-        Ok(())
-    }
 }
 
 impl Drop for Tx {
@@ -111,43 +116,4 @@ impl Drop for Tx {
             self.connection.close_on_drop();
         }
     }
-}
-
-fn flush_sql(outbox: &Outbox, key_schema: Option<&'static str>) -> String {
-    let mut sql = String::with_capacity(1024);
-    let mut next = 3;
-    for (schema, _) in &outbox.schemas {
-        sql.push_str(if sql.is_empty() { "with " } else { ", " });
-        write!(
-            sql,
-            "{schema}_outbox as (insert into {schema}.outbox \
-             (recorded_at, traceparent, event_id, topic, event_type, aggregate_id, envelope) \
-             select $1, $2, rows.* from unnest(${}::uuid[], ${}::text[], ${}::text[], ${}::text[], \
-             ${}::text[]) as rows)",
-            next,
-            next + 1,
-            next + 2,
-            next + 3,
-            next + 4
-        )
-        .expect("a string takes any text");
-        next += 5;
-    }
-    if let Some(schema) = key_schema {
-        sql.push_str(if sql.is_empty() { "with " } else { ", " });
-        write!(
-            sql,
-            "key as (insert into {schema}.idempotency \
-             (actor_id, key, command, body_hash, response, recorded_at) \
-             values (${}, ${}, ${}, ${}, ${}, $1))",
-            next,
-            next + 1,
-            next + 2,
-            next + 3,
-            next + 4
-        )
-        .expect("a string takes any text");
-    }
-    sql.push_str(" select $1::timestamptz, $2::text");
-    sql
 }

@@ -40,7 +40,8 @@ struct Args {
     data: PathBuf,
 }
 
-#[tokio::main]
+// One thread: requests are short, and handing them from thread to thread cost more than serving them.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let args = Args::parse();
     tracing_subscriber::fmt()

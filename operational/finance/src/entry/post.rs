@@ -97,11 +97,11 @@ impl Entry {
     }
 }
 
-/// Posts entries, in one statement. Entries without lines are left out.
+/// Posts entries, in one statement when the transaction ends. Entries without lines are left out.
 ///
 /// # Errors
 /// `unbalanced_entry` where debits and credits differ; the database checks it again.
-pub async fn post(tx: &mut Tx, entries: Vec<Entry>) -> Result<Vec<JournalPosted>> {
+pub fn post(tx: &mut Tx, entries: Vec<Entry>) -> Result<Vec<JournalPosted>> {
     let posted_at = tx.context().now();
     let mut events = Vec::with_capacity(entries.len());
     for entry in entries.into_iter().filter(|entry| !entry.is_empty()) {
@@ -129,44 +129,45 @@ pub async fn post(tx: &mut Tx, entries: Vec<Entry>) -> Result<Vec<JournalPosted>
     if events.is_empty() {
         return Ok(events);
     }
-    insert(tx, &events).await?;
+    insert(tx, &events);
     for event in &events {
         tx.append(SCHEMA, event)?;
     }
     Ok(events)
 }
 
-async fn insert(tx: &mut Tx, events: &[JournalPosted]) -> Result<()> {
+fn insert(tx: &mut Tx, events: &[JournalPosted]) {
+    let posted_at = tx.context().now();
     let arrays = |cell: fn(&JournalLine) -> Option<String>| -> Vec<String> {
         events.iter().map(|event| array_literal(event.lines.iter().map(cell))).collect()
     };
-    sqlx::query(
+    tx.defer(
+        SCHEMA,
         "insert into finance.entries (posted_at, entry_id, shop_id, currency, business_date, \
              document_type, document_id, reversal_of, memo, account_codes, debits, credits, party_ids) \
-         select $1, e.entry_id, e.shop_id, e.currency, e.business_date, e.document_type, \
-             e.document_id, e.reversal_of, e.memo, e.account_codes::text[], e.debits::numeric[], \
-             e.credits::numeric[], e.party_ids::uuid[] \
+         select $1::timestamptz, e.entry_id, e.shop_id, e.currency, e.business_date, \
+             e.document_type, e.document_id, e.reversal_of, e.memo, e.account_codes::text[], \
+             e.debits::numeric[], e.credits::numeric[], e.party_ids::uuid[] \
          from unnest($2::uuid[], $3::uuid[], $4::text[], $5::date[], $6::text[], $7::uuid[], \
              $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[]) \
              as e (entry_id, shop_id, currency, business_date, document_type, document_id, \
                  reversal_of, memo, account_codes, debits, credits, party_ids)",
-    )
-    .bind(tx.context().now())
-    .bind(events.iter().map(|event| event.entry_id).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.shop_id).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.currency.as_str()).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.business_date).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.document_type.as_str()).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.document_id).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.reversal_of).collect::<Vec<_>>())
-    .bind(events.iter().map(|event| event.memo.as_deref()).collect::<Vec<_>>())
-    .bind(arrays(|line| Some(line.account_code.clone())))
-    .bind(arrays(|line| Some(line.debit.to_string())))
-    .bind(arrays(|line| Some(line.credit.to_string())))
-    .bind(arrays(|line| line.party_id.map(|party| party.to_string())))
-    .execute(tx.connection())
-    .await?;
-    Ok(())
+        |to| {
+            to.bind(posted_at)
+                .bind(events.iter().map(|event| event.entry_id).collect::<Vec<_>>())
+                .bind(events.iter().map(|event| event.shop_id).collect::<Vec<_>>())
+                .bind(events.iter().map(|event| event.currency.as_str()).collect::<Vec<_>>())
+                .bind(events.iter().map(|event| event.business_date).collect::<Vec<_>>())
+                .bind(events.iter().map(|event| event.document_type.as_str()).collect::<Vec<_>>())
+                .bind(events.iter().map(|event| event.document_id).collect::<Vec<_>>())
+                .bind(events.iter().map(|event| event.reversal_of).collect::<Vec<_>>())
+                .bind(events.iter().map(|event| event.memo.as_deref()).collect::<Vec<_>>())
+                .bind(arrays(|line| Some(line.account_code.clone())))
+                .bind(arrays(|line| Some(line.debit.to_string())))
+                .bind(arrays(|line| Some(line.credit.to_string())))
+                .bind(arrays(|line| line.party_id.map(|party| party.to_string())))
+        },
+    );
 }
 
 /// An array as PostgreSQL writes it: the lines of many entries are arrays in an array, which it

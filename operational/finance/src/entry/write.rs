@@ -94,7 +94,7 @@ impl Command for WriteJournalEntry {
                 party_id: line.party_id,
             });
         }
-        let mut posted = post(tx, vec![entry]).await?;
+        let mut posted = post(tx, vec![entry])?;
         Ok(posted.pop().expect("an entry with lines is posted"))
     }
 }
@@ -120,6 +120,7 @@ impl WriteJournalEntry {
     /// A correction names an entry of the same shop.
     async fn refuse_unknown_reversal(&self, tx: &mut Tx) -> Result<()> {
         let Some(original) = self.reversal_of else { return Ok(()) };
+        tx.settle(SCHEMA).await?;
         let exists: bool = sqlx::query_scalar(
             "select exists (select from finance.entries where entry_id = $1 and shop_id = $2)",
         )

@@ -153,7 +153,7 @@ impl BatchCommand for AdjustStock {
             .iter()
             .zip(&moved)
             .map(|(item, moved)| entry(item.reason_code, moved, &shops[&item.shop_id].currency));
-        millrace_finance::post(tx, entries.collect()).await?;
+        millrace_finance::post(tx, entries.collect())?;
         record(tx, items, &moved).await
     }
 }

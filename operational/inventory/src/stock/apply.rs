@@ -77,7 +77,7 @@ pub async fn apply(tx: &mut Tx, documents: &[StockDocument]) -> Result<Vec<Stock
     if !shortages.is_empty() {
         return Err(refuse(tx, shortages, documents.len()).await?.into());
     }
-    store::write(tx, &levels, &moved).await?;
+    store::write(tx, &levels, &moved);
     for event in &moved {
         tx.append(SCHEMA, event)?;
     }

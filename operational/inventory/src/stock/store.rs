@@ -7,6 +7,7 @@ use millrace_events::{Amount, ProductId, Quantity, ShopId};
 use millrace_kernel::{Result, Tx};
 
 use super::value::Level;
+use crate::SCHEMA;
 
 /// Levels in the order their rows are locked in: everybody locks by shop, then by product, so
 /// that two commands wait for each other but never in a circle.
@@ -34,6 +35,7 @@ pub(crate) async fn make_rows(tx: &mut Tx, keys: &[(ShopId, ProductId)]) -> Resu
 /// The lookup is per key by its shape, not by the planner's choice: the plan may be from a time when
 /// the table was empty.
 pub(crate) async fn lock(tx: &mut Tx, keys: &[(ShopId, ProductId)]) -> Result<Levels> {
+    tx.settle(SCHEMA).await?;
     let (shops, products): (Vec<_>, Vec<_>) = keys.iter().copied().unzip();
     let rows: Vec<(ShopId, ProductId, Quantity, Amount)> = sqlx::query_as(
         "select k.shop_id, k.product_id, s.on_hand, s.value \
@@ -54,44 +56,49 @@ pub(crate) async fn lock(tx: &mut Tx, keys: &[(ShopId, ProductId)]) -> Result<Le
     Ok(levels)
 }
 
-/// Writes the new levels, of rows that are held, and the movements that led there.
-pub(crate) async fn write(tx: &mut Tx, levels: &Levels, documents: &[StockMoved]) -> Result<()> {
+/// Writes the new levels, of rows that are held, and the movements that led there, when the
+/// transaction ends.
+pub(crate) fn write(tx: &mut Tx, levels: &Levels, documents: &[StockMoved]) {
     let lines = || {
         documents
             .iter()
             .flat_map(|moved| moved.movements.iter().map(move |movement| (moved, movement)))
     };
-    sqlx::query(
-        "with level as ( \
-             insert into inventory.stock (shop_id, product_id, on_hand, value) \
-             select * from unnest($1::uuid[], $2::uuid[], $3::numeric[], $4::numeric[]) \
-             on conflict (shop_id, product_id, batch) \
-                 do update set on_hand = excluded.on_hand, value = excluded.value) \
-         insert into inventory.movements (movement_id, movement_group_id, shop_id, product_id, \
+    tx.defer(
+        SCHEMA,
+        "insert into inventory.stock (shop_id, product_id, on_hand, value) \
+         select * from unnest($1::uuid[], $2::uuid[], $3::numeric[], $4::numeric[]) \
+         on conflict (shop_id, product_id, batch) \
+             do update set on_hand = excluded.on_hand, value = excluded.value",
+        |to| {
+            to.bind(levels.keys().map(|(shop, _)| *shop).collect::<Vec<_>>())
+                .bind(levels.keys().map(|(_, product)| *product).collect::<Vec<_>>())
+                .bind(levels.values().map(|level| level.on_hand).collect::<Vec<_>>())
+                .bind(levels.values().map(|level| level.value).collect::<Vec<_>>())
+        },
+    );
+    tx.defer(
+        SCHEMA,
+        "insert into inventory.movements (movement_id, movement_group_id, shop_id, product_id, \
              reason, document_type, document_id, business_date, moved_at, quantity, unit_cost, \
              value, on_hand_after) \
-         select * from unnest($5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[], $9::text[], \
-             $10::text[], $11::uuid[], $12::date[], $13::timestamptz[], $14::numeric[], \
-             $15::numeric[], $16::numeric[], $17::numeric[])",
-    )
-    .bind(levels.keys().map(|(shop, _)| *shop).collect::<Vec<_>>())
-    .bind(levels.keys().map(|(_, product)| *product).collect::<Vec<_>>())
-    .bind(levels.values().map(|level| level.on_hand).collect::<Vec<_>>())
-    .bind(levels.values().map(|level| level.value).collect::<Vec<_>>())
-    .bind(lines().map(|(_, movement)| movement.movement_id).collect::<Vec<_>>())
-    .bind(lines().map(|(moved, _)| moved.movement_group_id).collect::<Vec<_>>())
-    .bind(lines().map(|(moved, _)| moved.shop_id).collect::<Vec<_>>())
-    .bind(lines().map(|(_, movement)| movement.product_id).collect::<Vec<_>>())
-    .bind(lines().map(|(moved, _)| moved.reason.as_str()).collect::<Vec<_>>())
-    .bind(lines().map(|(moved, _)| moved.document_type.as_str()).collect::<Vec<_>>())
-    .bind(lines().map(|(moved, _)| moved.document_id).collect::<Vec<_>>())
-    .bind(lines().map(|(moved, _)| moved.business_date).collect::<Vec<_>>())
-    .bind(lines().map(|(moved, _)| moved.moved_at).collect::<Vec<_>>())
-    .bind(lines().map(|(_, movement)| movement.quantity).collect::<Vec<_>>())
-    .bind(lines().map(|(_, movement)| movement.unit_cost).collect::<Vec<_>>())
-    .bind(lines().map(|(_, movement)| movement.value).collect::<Vec<_>>())
-    .bind(lines().map(|(_, movement)| movement.on_hand_after).collect::<Vec<_>>())
-    .execute(tx.connection())
-    .await?;
-    Ok(())
+         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], \
+             $6::text[], $7::uuid[], $8::date[], $9::timestamptz[], $10::numeric[], \
+             $11::numeric[], $12::numeric[], $13::numeric[])",
+        |to| {
+            to.bind(lines().map(|(_, movement)| movement.movement_id).collect::<Vec<_>>())
+                .bind(lines().map(|(moved, _)| moved.movement_group_id).collect::<Vec<_>>())
+                .bind(lines().map(|(moved, _)| moved.shop_id).collect::<Vec<_>>())
+                .bind(lines().map(|(_, movement)| movement.product_id).collect::<Vec<_>>())
+                .bind(lines().map(|(moved, _)| moved.reason.as_str()).collect::<Vec<_>>())
+                .bind(lines().map(|(moved, _)| moved.document_type.as_str()).collect::<Vec<_>>())
+                .bind(lines().map(|(moved, _)| moved.document_id).collect::<Vec<_>>())
+                .bind(lines().map(|(moved, _)| moved.business_date).collect::<Vec<_>>())
+                .bind(lines().map(|(moved, _)| moved.moved_at).collect::<Vec<_>>())
+                .bind(lines().map(|(_, movement)| movement.quantity).collect::<Vec<_>>())
+                .bind(lines().map(|(_, movement)| movement.unit_cost).collect::<Vec<_>>())
+                .bind(lines().map(|(_, movement)| movement.value).collect::<Vec<_>>())
+                .bind(lines().map(|(_, movement)| movement.on_hand_after).collect::<Vec<_>>())
+        },
+    );
 }

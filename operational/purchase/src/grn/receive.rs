@@ -87,14 +87,14 @@ impl BatchCommand for ReceiveGoods {
         }
         let documents: Vec<StockDocument> = grns.iter().map(stock_document).collect();
         millrace_inventory::apply(tx, &documents).await?;
-        millrace_finance::post(tx, grns.iter().map(entry).collect()).await?;
+        millrace_finance::post(tx, grns.iter().map(entry).collect())?;
         let series: Vec<Series> =
             grns.iter().map(|grn| Series::of(grn.shop_id, "G", grn.business_date)).collect();
         let numbers = next_numbers(tx, SCHEMA, &series).await?;
         for ((grn, series), number) in grns.iter_mut().zip(&series).zip(&numbers) {
             grn.grn_number = series.document_number(&shops[&grn.shop_id].code, *number);
         }
-        store::insert(tx, &grns, &series, &numbers).await?;
+        store::insert(tx, &grns, &series, &numbers)?;
         for grn in &grns {
             tx.append(SCHEMA, grn)?;
         }

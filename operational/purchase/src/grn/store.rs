@@ -1,10 +1,12 @@
-//! Goods receipt notes and their lines, written in one statement.
+//! Goods receipt notes and their lines, written when the transaction ends.
 
 use millrace_events::GrnId;
 use millrace_events::event::{GrnLine, GrnReceived};
 use millrace_kernel::numbers::Series;
 use millrace_kernel::{Result, Tx};
 use serde::Serialize;
+
+use crate::SCHEMA;
 
 /// A row of `purchase.grns` as JSON.
 #[derive(Serialize)]
@@ -23,7 +25,7 @@ struct LineRow<'a> {
     line: &'a GrnLine,
 }
 
-pub(super) async fn insert(
+pub(super) fn insert(
     tx: &mut Tx,
     grns: &[GrnReceived],
     series: &[Series],
@@ -40,22 +42,23 @@ pub(super) async fn insert(
         .iter()
         .flat_map(|grn| grn.lines.iter().map(|line| LineRow { grn_id: grn.grn_id, line }))
         .collect();
-    sqlx::query(
-        "with header as ( \
-             insert into purchase.grns (grn_id, grn_number, shop_id, series, number, vendor_id, \
-                 purchase_order_id, currency, business_date, received_at, value, actor_id) \
-             select grn_id, grn_number, shop_id, series, number, vendor_id, purchase_order_id, \
-                 currency, business_date, received_at, value, $3 \
-             from json_populate_recordset(null::purchase.grns, $1::text::json)) \
-         insert into purchase.grn_lines (grn_id, line_no, product_id, quantity, unit_cost, value, \
+    let (rows, lines) = (serde_json::to_string(&rows)?, serde_json::to_string(&lines)?);
+    tx.defer(
+        SCHEMA,
+        "insert into purchase.grns (grn_id, grn_number, shop_id, series, number, vendor_id, \
+             purchase_order_id, currency, business_date, received_at, value, actor_id) \
+         select grn_id, grn_number, shop_id, series, number, vendor_id, purchase_order_id, \
+             currency, business_date, received_at, value, $2::uuid \
+         from json_populate_recordset(null::purchase.grns, $1::text::json)",
+        |to| to.bind(rows).bind(actor),
+    );
+    tx.defer(
+        SCHEMA,
+        "insert into purchase.grn_lines (grn_id, line_no, product_id, quantity, unit_cost, value, \
              batch, expires_on) \
          select grn_id, line_no, product_id, quantity, unit_cost, value, batch, expires_on \
-         from json_populate_recordset(null::purchase.grn_lines, $2::text::json)",
-    )
-    .bind(serde_json::to_string(&rows)?)
-    .bind(serde_json::to_string(&lines)?)
-    .bind(actor)
-    .execute(tx.connection())
-    .await?;
+         from json_populate_recordset(null::purchase.grn_lines, $1::text::json)",
+        |to| to.bind(lines),
+    );
     Ok(())
 }

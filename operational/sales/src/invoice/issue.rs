@@ -98,7 +98,7 @@ impl BatchCommand for IssueInvoice {
         let mut drafts = draft::price(tx, items).await?;
         take_stock(tx, &mut drafts).await?;
         let entries = drafts.iter().map(entry).collect();
-        millrace_finance::post(tx, entries).await?;
+        millrace_finance::post(tx, entries)?;
         // The counters are the hottest rows of all: nothing but the invoice itself comes after.
         let series: Vec<Series> = drafts
             .iter()
@@ -108,7 +108,7 @@ impl BatchCommand for IssueInvoice {
         for ((draft, series), number) in drafts.iter_mut().zip(&series).zip(&numbers) {
             draft.issued.invoice_number = series.document_number(&draft.shop_code, *number);
         }
-        store::insert(tx, &drafts, &series, &numbers).await?;
+        store::insert(tx, &drafts, &series, &numbers)?;
         for draft in &drafts {
             tx.append(SCHEMA, &draft.issued)?;
         }

@@ -130,12 +130,12 @@ impl ProcessReturn {
             tenders,
         };
         millrace_inventory::apply(tx, &[restock(&processed)]).await?;
-        millrace_finance::post(tx, vec![entry(&processed)]).await?;
+        millrace_finance::post(tx, vec![entry(&processed)])?;
         let series = Series::of(self.shop_id, "R", business_date);
         let numbers = next_numbers(tx, SCHEMA, std::slice::from_ref(&series)).await?;
         let number = numbers.first().copied().expect("one series asked for, one number given");
         processed.return_number = series.document_number(&shop.code, number);
-        store::insert(tx, &processed, &series, number).await?;
+        store::insert(tx, &processed, &series, number)?;
         tx.append(SCHEMA, &processed)?;
         Ok(processed)
     }

@@ -6,6 +6,7 @@ use millrace_kernel::numbers::Series;
 use millrace_kernel::{Result, Tx};
 
 use super::refund::SoldLine;
+use crate::SCHEMA;
 
 /// What a return has to know of its invoice.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -24,6 +25,7 @@ pub(super) async fn lock(
     invoice_id: InvoiceId,
     shop_id: ShopId,
 ) -> Result<Option<(Sold, Vec<SoldLine>)>> {
+    tx.settle(SCHEMA).await?;
     let locked: Option<(Option<CustomerId>, String)> = sqlx::query_as(
         "select customer_id, currency from sales.invoices \
          where invoice_id = $1 and shop_id = $2 for update",
@@ -61,34 +63,34 @@ pub(super) async fn lock(
     Ok(Some((Sold { customer_id, currency, returned, refunded }, lines)))
 }
 
-pub(super) async fn insert(
+/// Writes a return and its lines when the transaction ends.
+pub(super) fn insert(
     tx: &mut Tx,
     processed: &ReturnProcessed,
     series: &Series,
     number: i64,
 ) -> Result<()> {
     let actor = tx.context().actor.user_id;
-    sqlx::query(
-        "with header as ( \
-             insert into sales.returns (return_id, return_number, invoice_id, shop_id, reason, \
-                 business_date, returned_at, taxable, tax, round_off, total, cost, tenders, \
-                 series, number, actor_id) \
-             select return_id, return_number, invoice_id, shop_id, reason, business_date, \
-                 returned_at, taxable, tax, round_off, total, cost, tenders, $2, $3, $4 \
-             from json_populate_record(null::sales.returns, $1::text::json)) \
-         insert into sales.return_lines (return_id, invoice_id, line_no, invoice_line_no, product_id, quantity, \
-             taxable, cgst, sgst, igst, total, cost) \
-         select $5, $6, line_no, invoice_line_no, product_id, quantity, taxable, cgst, sgst, igst, \
-             total, cost \
+    let json = serde_json::to_string(processed)?;
+    tx.defer(
+        SCHEMA,
+        "insert into sales.returns (return_id, return_number, invoice_id, shop_id, reason, \
+             business_date, returned_at, taxable, tax, round_off, total, cost, tenders, \
+             series, number, actor_id) \
+         select return_id, return_number, invoice_id, shop_id, reason, business_date, \
+             returned_at, taxable, tax, round_off, total, cost, tenders, $2::text, $3::bigint, \
+             $4::uuid \
+         from json_populate_record(null::sales.returns, $1::text::json)",
+        |to| to.bind(json.as_str()).bind(&series.name).bind(number).bind(actor),
+    );
+    tx.defer(
+        SCHEMA,
+        "insert into sales.return_lines (return_id, invoice_id, line_no, invoice_line_no, \
+             product_id, quantity, taxable, cgst, sgst, igst, total, cost) \
+         select $2::uuid, $3::uuid, line_no, invoice_line_no, product_id, quantity, taxable, cgst, \
+             sgst, igst, total, cost \
          from json_populate_recordset(null::sales.return_lines, $1::text::json -> 'lines')",
-    )
-    .bind(serde_json::to_string(processed)?)
-    .bind(&series.name)
-    .bind(number)
-    .bind(actor)
-    .bind(processed.return_id)
-    .bind(processed.invoice_id)
-    .execute(tx.connection())
-    .await?;
+        |to| to.bind(json.as_str()).bind(processed.return_id).bind(processed.invoice_id),
+    );
     Ok(())
 }
