@@ -35,10 +35,13 @@ macro_rules! record {
     };
 }
 
-/// Declares an enum that is one of a few words: text in JSON, Arrow and PostgreSQL.
+/// Declares an enum that is one of a few words: text in JSON, Arrow, PostgreSQL and OpenAPI.
+///
+/// The text is a `tt`: as a `literal` it would reach `ToSchema` in a group of its own, which that does
+/// not look into, and the document would show the Rust names.
 macro_rules! word {
     ($(#[doc = $doc:expr])* pub enum $name:ident {
-        $($(#[doc = $variant_doc:expr])* $variant:ident = $text:literal),* $(,)?
+        $($(#[doc = $variant_doc:expr])* $variant:ident = $text:tt),* $(,)?
     }) => {
         $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, sqlx::Type, utoipa::ToSchema)]

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Server, run};
 
@@ -57,6 +57,36 @@ fn every_operation_says_who_may_call_it_and_how_it_fails() {
             assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
         });
     });
+}
+
+#[test]
+fn words_are_written_as_the_api_takes_them() {
+    run(async {
+        let server = Server::start().await;
+        let response = server.get("/openapi.json").send().await.expect("an answer");
+        let document: Value = response.json().await.expect("JSON");
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(schemas["TenderKind"]["enum"], json!(["cash", "card", "upi", "wallet"]));
+        let lists = words(&document);
+        assert!(lists.len() >= 3, "{lists:?}");
+        for word in lists.concat() {
+            let is_plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            assert!(is_plain, "{word:?} is a Rust name");
+        }
+    });
+}
+
+/// Every `enum` in the document.
+fn words(value: &Value) -> Vec<Vec<String>> {
+    let own = value.get("enum").and_then(Value::as_array).map(|list| {
+        list.iter().map(|word| word.as_str().expect("a word").to_owned()).collect::<Vec<_>>()
+    });
+    let below: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Object(members) => Box::new(members.values()),
+        Value::Array(items) => Box::new(items.iter()),
+        _ => Box::new(std::iter::empty()),
+    };
+    own.into_iter().chain(below.flat_map(words)).collect()
 }
 
 fn references(value: &Value, check: &mut impl FnMut(&str)) {

@@ -511,7 +511,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /** @enum {string} */
-        AccountType: "Asset" | "Liability" | "Equity" | "Income" | "Expense";
+        AccountType: "asset" | "liability" | "equity" | "income" | "expense";
         AdjustLine: {
             product_id: components["schemas"]["ProductId"];
             /** @description Signed difference. */
@@ -1154,7 +1154,7 @@ export interface components {
          * @description How a bill is paid.
          * @enum {string}
          */
-        TenderKind: "Cash" | "Card" | "Upi" | "Wallet";
+        TenderKind: "cash" | "card" | "upi" | "wallet";
         /** @description A product and the version it now has. */
         Updated: components["schemas"]["Product"] & {
             /** Format: int64 */

@@ -1,14 +1,19 @@
 //! The catalogue holds together: what a command writes, Arrow reads.
 
 use std::collections::HashSet;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Decimal128Type, Field, Schema, TimeUnit};
 use chrono::{NaiveDate, TimeZone, Utc};
 use millrace_events::catalogue::{self, EVENTS};
-use millrace_events::event::{JournalLine, JournalPosted};
-use millrace_events::{Amount, EntryId, Envelope, EnvelopeRef, Event, EventId, ShopId};
+use millrace_events::event::{AccountType, JournalLine, JournalPosted, MovementReason, TenderKind};
+use millrace_events::{Amount, Column, EntryId, Envelope, EnvelopeRef, Event, EventId, ShopId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use utoipa::PartialSchema;
 use uuid::Uuid;
 
 fn entry() -> JournalPosted {
@@ -41,6 +46,30 @@ fn json(payload: &JournalPosted) -> String {
     }
     .to_json()
     .expect("envelope")
+}
+
+/// The words of an enum as OpenAPI lists them are those that JSON takes and gives, and no others.
+fn same_words<T>(all: &[T])
+where
+    T: PartialSchema + Column + Serialize + DeserializeOwned + PartialEq + Debug,
+{
+    let schema = serde_json::to_value(T::schema()).expect("JSON");
+    let listed = schema["enum"].as_array().expect("words").clone();
+    let taken: Vec<T> = listed
+        .iter()
+        .map(|word| serde_json::from_value(word.clone()).unwrap_or_else(|e| panic!("{word}: {e}")))
+        .collect();
+    assert_eq!(taken, all);
+    assert_eq!(json!(all), json!(listed));
+    assert_eq!(T::json_schema()["enum"], json!(listed));
+}
+
+#[test]
+fn words_are_the_same_in_json_and_in_openapi() {
+    same_words(TenderKind::ALL);
+    same_words(MovementReason::ALL);
+    same_words(AccountType::ALL);
+    assert!(serde_json::from_str::<TenderKind>("\"Cash\"").is_err());
 }
 
 #[test]
