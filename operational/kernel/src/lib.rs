@@ -29,6 +29,7 @@ pub mod testing;
 mod trace;
 mod transaction;
 mod validate;
+mod version;
 
 pub use actor::{Actor, Permission};
 pub use auth::{Authenticator, Claims};
@@ -44,3 +45,4 @@ pub use migrate::{KEY_AGE, Seed, Service, maintain, migrate, require_published};
 pub use outbox::ROWS_MAX as OUTBOX_ROWS_MAX;
 pub use transaction::Tx;
 pub use validate::{FieldErrors, Validate};
+pub use version::{Versioned, VersionedRows};

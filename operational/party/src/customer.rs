@@ -3,3 +3,5 @@
 pub mod create;
 pub mod list;
 pub mod lookup;
+pub mod read;
+pub mod update;

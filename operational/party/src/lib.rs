@@ -4,7 +4,8 @@
 //! tax). Not for: balances (finance), what was bought (sales, purchase).
 //!
 //! In: HTTP commands, batches of the same commands, lookups by other contexts inside their
-//! transaction. Out: `shop.opened`, `customer.created`, `vendor.created`.
+//! transaction. Out: `shop.opened`, `customer.created`, `customer.updated`,
+//! `vendor.created`.
 
 pub mod customer;
 pub mod gstin;
@@ -31,5 +32,6 @@ pub fn routes() -> OpenApiRouter<Kernel> {
     OpenApiRouter::new()
         .routes(routes!(shop::list::list_shops, shop::open::open_shop))
         .routes(routes!(customer::list::list_customers, customer::create::create_customer))
+        .routes(routes!(customer::read::read_customer, customer::update::update_customer))
         .routes(routes!(vendor::create::create_vendor))
 }

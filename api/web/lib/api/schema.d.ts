@@ -40,6 +40,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/customers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One customer; its ETag is what a change must name. */
+        get: operations["read_customer"];
+        /** Replace a customer's data. `If-Match` says which version. */
+        put: operations["update_customer"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dead-letters": {
         parameters: {
             query?: never;
@@ -554,7 +572,7 @@ export interface components {
             name: string;
             parent_id?: components["schemas"]["CategoryId"] | null;
         };
-        /** @description A customer who is known from now on. */
+        /** @description A customer who is known from now on, or the whole new state of one. */
         CreateCustomer: {
             /** @description Unique. */
             code: string;
@@ -562,6 +580,8 @@ export interface components {
             customer_id?: components["schemas"]["CustomerId"] | null;
             email?: string | null;
             gstin?: string | null;
+            /** @description Whether it can be sold to under its name. */
+            is_active?: boolean;
             name: string;
             /** @description 7 to 15 digits, with a leading + where it is international. */
             phone?: string | null;
@@ -1155,11 +1175,6 @@ export interface components {
          * @enum {string}
          */
         TenderKind: "cash" | "card" | "upi" | "wallet";
-        /** @description A product and the version it now has. */
-        Updated: components["schemas"]["Product"] & {
-            /** Format: int64 */
-            version: number;
-        };
         /** Format: uuid */
         UserId: string;
         VendorCreated: {
@@ -1175,6 +1190,48 @@ export interface components {
         };
         /** Format: uuid */
         VendorId: string;
+        /** @description A record and the version it now has. */
+        Versioned_Customer: {
+            code: string;
+            /** @description Free grouping, for example a household's composition. */
+            customer_group?: string | null;
+            customer_id: components["schemas"]["CustomerId"];
+            email?: string | null;
+            gstin?: string | null;
+            is_active: boolean;
+            name: string;
+            phone?: string | null;
+        } & {
+            /** Format: int64 */
+            version: number;
+        };
+        /** @description A record and the version it now has. */
+        Versioned_Product: {
+            barcode?: string | null;
+            brand?: string | null;
+            category_id: components["schemas"]["CategoryId"];
+            /** @description Harmonised system code for tax returns. */
+            hsn?: string | null;
+            is_active: boolean;
+            name: string;
+            package_size?: string | null;
+            /** @description List price per unit; whether tax is in it is the shop's rule. */
+            price: components["schemas"]["Rate"];
+            product_id: components["schemas"]["ProductId"];
+            /** @description Stock of a shop at or below which it is low. */
+            reorder_level: components["schemas"]["Quantity"];
+            /** @description The number people know it by; unique. */
+            sku: string;
+            /** @description Expected purchase cost per unit, without tax. */
+            standard_cost: components["schemas"]["Rate"];
+            tax_rate: components["schemas"]["Percent"];
+            /** @description Unit of quantity, for example EA or KG. */
+            unit: string;
+            vendor_id?: components["schemas"]["VendorId"] | null;
+        } & {
+            /** Format: int64 */
+            version: number;
+        };
         /** @description A view and what is known about it. */
         View: {
             columns: components["schemas"]["ViewColumn"][];
@@ -1380,7 +1437,7 @@ export interface operations {
                         limit: number;
                         /** Format: int64 */
                         page: number;
-                        rows: {
+                        rows: ({
                             code: string;
                             /** @description Free grouping, for example a household's composition. */
                             customer_group?: string | null;
@@ -1390,7 +1447,10 @@ export interface operations {
                             is_active: boolean;
                             name: string;
                             phone?: string | null;
-                        }[];
+                        } & {
+                            /** Format: int64 */
+                            version: number;
+                        })[];
                         /**
                          * Format: int64
                          * @description Rows on all pages.
@@ -1437,6 +1497,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Customer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_customer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["schemas"]["CustomerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Versioned_Customer"];
+                };
+            };
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_customer: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description ETag of a read, or * */
+                "If-Match": string;
+            };
+            path: {
+                id: components["schemas"]["CustomerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateCustomer"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Versioned_Customer"];
                 };
             };
             "4XX": {
@@ -1897,7 +2040,29 @@ export interface operations {
                         limit: number;
                         /** Format: int64 */
                         page: number;
-                        rows: (components["schemas"]["Product"] & {
+                        rows: ({
+                            barcode?: string | null;
+                            brand?: string | null;
+                            category_id: components["schemas"]["CategoryId"];
+                            /** @description Harmonised system code for tax returns. */
+                            hsn?: string | null;
+                            is_active: boolean;
+                            name: string;
+                            package_size?: string | null;
+                            /** @description List price per unit; whether tax is in it is the shop's rule. */
+                            price: components["schemas"]["Rate"];
+                            product_id: components["schemas"]["ProductId"];
+                            /** @description Stock of a shop at or below which it is low. */
+                            reorder_level: components["schemas"]["Quantity"];
+                            /** @description The number people know it by; unique. */
+                            sku: string;
+                            /** @description Expected purchase cost per unit, without tax. */
+                            standard_cost: components["schemas"]["Rate"];
+                            tax_rate: components["schemas"]["Percent"];
+                            /** @description Unit of quantity, for example EA or KG. */
+                            unit: string;
+                            vendor_id?: components["schemas"]["VendorId"] | null;
+                        } & {
                             /** Format: int64 */
                             version: number;
                         })[];
@@ -1984,7 +2149,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Updated"];
+                    "application/json": components["schemas"]["Versioned_Product"];
                 };
             };
             "4XX": {
@@ -2029,7 +2194,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Updated"];
+                    "application/json": components["schemas"]["Versioned_Product"];
                 };
             };
             "4XX": {

@@ -91,6 +91,7 @@ fn customers(dataset: &Dataset) -> Vec<CreateCustomer> {
         phone: None,
         email: None,
         gstin: None,
+        is_active: true,
     };
     dataset.households.iter().map(customer).collect()
 }

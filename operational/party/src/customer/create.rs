@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::{SCHEMA, gstin};
 
-/// A customer who is known from now on.
+/// A customer who is known from now on, or the whole new state of one.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateCustomer {
@@ -28,6 +28,13 @@ pub struct CreateCustomer {
     pub phone: Option<String>,
     pub email: Option<String>,
     pub gstin: Option<String>,
+    /// Whether it can be sold to under its name.
+    #[serde(default = "yes")]
+    pub is_active: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Validate for CreateCustomer {
@@ -68,21 +75,15 @@ impl BatchCommand for CreateCustomer {
     async fn execute_all(items: &[Self], tx: &mut Tx) -> Result<Vec<Customer>> {
         let customers: Vec<Customer> = items
             .iter()
-            .cloned()
-            .map(|item| Customer {
-                customer_id: item.customer_id.unwrap_or_else(CustomerId::new),
-                code: item.code,
-                name: item.name,
-                customer_group: item.customer_group,
-                phone: item.phone,
-                email: item.email,
-                gstin: item.gstin,
-                is_active: true,
+            .map(|item| {
+                item.clone().into_customer(item.customer_id.unwrap_or_else(CustomerId::new))
             })
             .collect();
         sqlx::query(
             "insert into party.customers \
-             select * from json_populate_recordset(null::party.customers, $1::text::json)",
+             (customer_id, code, name, customer_group, phone, email, gstin, is_active) \
+             select customer_id, code, name, customer_group, phone, email, gstin, is_active \
+             from json_populate_recordset(null::party.customers, $1::text::json)",
         )
         .bind(serde_json::to_string(&customers)?)
         .execute(tx.connection())
@@ -91,6 +92,21 @@ impl BatchCommand for CreateCustomer {
             tx.append(SCHEMA, &CustomerCreated(customer.clone()))?;
         }
         Ok(customers)
+    }
+}
+
+impl CreateCustomer {
+    pub(super) fn into_customer(self, customer_id: CustomerId) -> Customer {
+        Customer {
+            customer_id,
+            code: self.code,
+            name: self.name,
+            customer_group: self.customer_group,
+            phone: self.phone,
+            email: self.email,
+            gstin: self.gstin,
+            is_active: self.is_active,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use millrace_kernel::{
 };
 use serde::Serialize;
 
-use super::update::lock_version;
+use super::list::PRODUCTS;
 use crate::SCHEMA;
 
 /// A product is not sold any more. Its row stays: documents name it.
@@ -35,7 +35,7 @@ impl Command for DeleteProduct {
     }
 
     async fn execute(&self, tx: &mut Tx) -> Result<ProductDeleted> {
-        lock_version(tx, self.product_id, self.version).await?;
+        PRODUCTS.hold(tx, self.product_id.0, self.version).await?;
         let deleted_at = tx.context().now();
         sqlx::query(
             "update product.products set is_active = false, version = version + 1, updated_at = $2 \

@@ -2,30 +2,34 @@
 
 use axum::extract::State;
 use axum::response::IntoResponse;
-use millrace_kernel::http::Filter;
+use millrace_events::event::Product;
+use millrace_kernel::http::{Filter, ListColumn};
 use millrace_kernel::{
-    Context, Json, Kernel, ListQuery, ListSpec, Permission, Problem, Result, http::ListColumn,
+    Context, Json, Kernel, ListQuery, ListSpec, Permission, Problem, Result, Versioned,
+    VersionedRows,
 };
 
-use super::update::Updated;
-
-const PRODUCTS: ListSpec = ListSpec {
-    select: "select product_id, sku, name, category_id, brand, unit, barcode, package_size, price, \
-             standard_cost, tax_rate, hsn, vendor_id, reorder_level, is_active, version \
-             from product.products",
-    columns: &[
-        ListColumn::new("sku", Filter::Text),
-        ListColumn::new("name", Filter::Text),
-        ListColumn::new("barcode", Filter::Text),
-        ListColumn::new("brand", Filter::Text),
-        ListColumn::new("product_id", Filter::Uuid),
-        ListColumn::new("category_id", Filter::Uuid),
-        ListColumn::new("vendor_id", Filter::Uuid),
-        ListColumn::new("is_active", Filter::Bool),
-        ListColumn::new("price", Filter::None),
-    ],
-    sort: "sku:asc",
-    key: "product_id",
+pub(super) const PRODUCTS: VersionedRows = VersionedRows {
+    what: "product",
+    table: "product.products",
+    list: ListSpec {
+        select: "select product_id, sku, name, category_id, brand, unit, barcode, package_size, \
+                 price, standard_cost, tax_rate, hsn, vendor_id, reorder_level, is_active, version \
+                 from product.products",
+        columns: &[
+            ListColumn::new("sku", Filter::Text),
+            ListColumn::new("name", Filter::Text),
+            ListColumn::new("barcode", Filter::Text),
+            ListColumn::new("brand", Filter::Text),
+            ListColumn::new("product_id", Filter::Uuid),
+            ListColumn::new("category_id", Filter::Uuid),
+            ListColumn::new("vendor_id", Filter::Uuid),
+            ListColumn::new("is_active", Filter::Bool),
+            ListColumn::new("price", Filter::None),
+        ],
+        sort: "sku:asc",
+        key: "product_id",
+    },
 };
 
 /// Products, in pages.
@@ -40,7 +44,7 @@ const PRODUCTS: ListSpec = ListSpec {
         ("category_id" = Option<String>, Query), ("is_active" = Option<bool>, Query),
     ),
     responses(
-        (status = 200, body = inline(millrace_kernel::http::PageOf<Updated>)),
+        (status = 200, body = inline(millrace_kernel::http::PageOf<Versioned<Product>>)),
         (status = "4XX", body = Problem)
     ),
 )]
@@ -50,5 +54,5 @@ pub(crate) async fn list_products(
     query: ListQuery,
 ) -> Result<impl IntoResponse> {
     context.actor.require(Permission::ProductRead, None)?;
-    Ok(Json(query.fetch(kernel.pool(), &PRODUCTS).await?))
+    Ok(Json(query.fetch(kernel.pool(), &PRODUCTS.list).await?))
 }

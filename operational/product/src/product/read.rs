@@ -3,11 +3,10 @@
 use axum::extract::State;
 use axum::response::IntoResponse;
 use millrace_events::ProductId;
-use millrace_kernel::http::etag;
-use millrace_kernel::{Context, Error, Id, Json, Kernel, Permission, Problem, Result};
-use serde_json::value::RawValue;
+use millrace_events::event::Product;
+use millrace_kernel::{Context, Id, Kernel, Permission, Problem, Result, Versioned};
 
-use super::update::Updated;
+use super::list::PRODUCTS;
 
 /// One product; its ETag is what a change must name.
 #[utoipa::path(
@@ -15,7 +14,7 @@ use super::update::Updated;
     path = "/api/v1/products/{id}",
     tag = "products",
     params(("id" = ProductId, Path)),
-    responses((status = 200, body = Updated), (status = "4XX", body = Problem)),
+    responses((status = 200, body = Versioned<Product>), (status = "4XX", body = Problem)),
 )]
 pub(crate) async fn read_product(
     State(kernel): State<Kernel>,
@@ -23,14 +22,5 @@ pub(crate) async fn read_product(
     Id(product_id): Id<ProductId>,
 ) -> Result<impl IntoResponse> {
     context.actor.require(Permission::ProductRead, None)?;
-    let row: Option<(i64, String)> = sqlx::query_as(
-        "select version, row_to_json(p)::text from (select product_id, sku, name, category_id, brand, \
-         unit, barcode, package_size, price, standard_cost, tax_rate, hsn, vendor_id, reorder_level, \
-         is_active, version from product.products where product_id = $1) as p",
-    )
-    .bind(product_id)
-    .fetch_optional(kernel.pool())
-    .await?;
-    let (version, json) = row.ok_or_else(|| Error::not_found("product", product_id))?;
-    Ok((etag(version), Json(RawValue::from_string(json)?)))
+    PRODUCTS.read(kernel.pool(), product_id.0).await
 }

@@ -7,12 +7,12 @@ use millrace_events::catalogue::ProductUpdated;
 use millrace_events::event::Product;
 use millrace_kernel::http::etag;
 use millrace_kernel::{
-    Command, Context, Error, FieldErrors, Id, IfMatch, Json, Kernel, Need, Permission, Problem,
-    Result, Tx, Validate,
+    Command, Context, FieldErrors, Id, IfMatch, Json, Kernel, Need, Permission, Problem, Result,
+    Tx, Validate, Versioned,
 };
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Serialize;
 
+use super::list::PRODUCTS;
 use super::rules::CreateProduct;
 use crate::SCHEMA;
 
@@ -25,14 +25,6 @@ pub struct UpdateProduct {
     pub data: CreateProduct,
 }
 
-/// A product and the version it now has.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Updated {
-    pub version: i64,
-    #[serde(flatten)]
-    pub product: Product,
-}
-
 impl Validate for UpdateProduct {
     fn validate(&self, errors: &mut FieldErrors) {
         self.data.validate(errors);
@@ -42,7 +34,7 @@ impl Validate for UpdateProduct {
 }
 
 impl Command for UpdateProduct {
-    type Output = Updated;
+    type Output = Versioned<Product>;
     const NAME: &'static str = "product.update_product";
     const SCHEMA: &'static str = SCHEMA;
 
@@ -50,8 +42,8 @@ impl Command for UpdateProduct {
         vec![Need::any_shop(Permission::ProductWrite)]
     }
 
-    async fn execute(&self, tx: &mut Tx) -> Result<Updated> {
-        lock_version(tx, self.product_id, self.version).await?;
+    async fn execute(&self, tx: &mut Tx) -> Result<Versioned<Product>> {
+        PRODUCTS.hold(tx, self.product_id.0, self.version).await?;
         let product = self.data.clone().into_product(self.product_id);
         let json = serde_json::to_string(&product)?;
         let now = tx.context().now();
@@ -69,26 +61,8 @@ impl Command for UpdateProduct {
         .fetch_one(tx.connection())
         .await?;
         tx.append(SCHEMA, &ProductUpdated(product.clone()))?;
-        Ok(Updated { version, product })
+        Ok(Versioned { version, record: product })
     }
-}
-
-/// Holds the product's row for this transaction if it is there in the version wanted.
-pub(super) async fn lock_version(
-    tx: &mut Tx,
-    product_id: ProductId,
-    wanted: Option<i64>,
-) -> Result<()> {
-    let version: Option<i64> =
-        sqlx::query_scalar("select version from product.products where product_id = $1 for update")
-            .bind(product_id)
-            .fetch_optional(tx.connection())
-            .await?;
-    let version = version.ok_or_else(|| Error::not_found("product", product_id))?;
-    if wanted.is_some_and(|wanted| wanted != version) {
-        return Err(Error::Stale { what: "product", id: product_id.to_string() });
-    }
-    Ok(())
 }
 
 /// Replace a product's data. `If-Match` says which version.
@@ -98,7 +72,7 @@ pub(super) async fn lock_version(
     tag = "products",
     params(("id" = ProductId, Path), ("If-Match" = String, Header, description = "ETag of a read, or *")),
     request_body = CreateProduct,
-    responses((status = 200, body = Updated), (status = "4XX", body = Problem)),
+    responses((status = 200, body = Versioned<Product>), (status = "4XX", body = Problem)),
 )]
 pub(crate) async fn update_product(
     State(kernel): State<Kernel>,

@@ -1,4 +1,4 @@
-//! Products: created, listed, changed without losing anybody's update.
+//! Products and customers: created, listed, changed without losing anybody's update.
 
 use axum::http::{Method, StatusCode};
 use serde_json::json;
@@ -41,6 +41,85 @@ async fn nobodys_update_is_lost() -> anyhow::Result<()> {
         )
         .await?;
     assert_eq!(events, "product.created product.updated product.deleted");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_customer_is_changed_in_the_version_seen_and_told_whole() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let server = world.server();
+    let token = server.token("manager", &[world.shop]);
+    let uri = format!("/api/v1/customers/{}", world.customer);
+    let read = server.send(&token, (Method::GET, &uri), &[], "").await?;
+    assert_eq!((read.status, read.header("etag")), (StatusCode::OK, Some("\"1\"")));
+    let mut customer = read.json();
+    customer.as_object_mut().expect("object").remove("version");
+    customer["name"] = json!("Asha Rao");
+    customer["email"] = json!("asha@example.com");
+    customer["is_active"] = json!(false);
+    let put = (Method::PUT, uri.as_str());
+    let body = customer.to_string();
+    let needed = server.send(&token, put.clone(), &[], body.clone()).await?;
+    assert_eq!(needed.status, StatusCode::PRECONDITION_REQUIRED);
+    let updated = server.send(&token, put.clone(), &[("if-match", "\"1\"")], body.clone()).await?;
+    assert_eq!(updated.status, StatusCode::OK, "{}", updated.text);
+    assert_eq!(updated.header("etag"), Some("\"2\""));
+    let stale = server.send(&token, put.clone(), &[("if-match", "\"1\"")], body).await?;
+    assert_eq!(
+        (stale.status, stale.json()["code"].clone()),
+        (StatusCode::PRECONDITION_FAILED, json!("stale_version"))
+    );
+
+    let payload: serde_json::Value = world
+        .scalar(
+            "select envelope::jsonb -> 'payload' from party.outbox \
+             where event_type = 'customer.updated'",
+        )
+        .await?;
+    assert_eq!(payload, customer);
+    let read = server.send(&token, (Method::GET, &uri), &[], "").await?.json();
+    customer["version"] = json!(2);
+    assert_eq!(read, customer);
+
+    let mut basket = world.basket(&[(world.products[0], 1)]);
+    basket.customer_id = Some(world.customer);
+    let refused = world.kernel.run(&world.system(), &basket).await.unwrap_err();
+    assert!(refused.to_string().contains("customer_id"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_change_of_a_customer_names_what_is_wrong_with_it() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let server = world.server();
+    let token = server.token("manager", &[world.shop]);
+    let post = (Method::POST, "/api/v1/customers");
+    let other = json!({"code": "C2", "name": "Bela"}).to_string();
+    let other = server.send(&token, post, &[], other).await?.json();
+    let other = other["customer_id"].as_str().expect("id").to_owned();
+    let uri = format!("/api/v1/customers/{}", world.customer);
+    let put = |uri: &str, body: serde_json::Value| {
+        let (server, token, uri) = (&server, &token, uri.to_owned());
+        async move {
+            server.send(token, (Method::PUT, &uri), &[("if-match", "*")], body.to_string()).await
+        }
+    };
+    let wrong = json!({"customer_id": other, "code": "C1", "name": "", "phone": "12"});
+    let wrong = put(&uri, wrong).await?;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(wrong.fields(), ["name", "phone", "customer_id"]);
+    let taken = put(&uri, json!({"code": "C2", "name": "Asha"})).await?;
+    assert_eq!((taken.status, taken.fields()), (StatusCode::CONFLICT, vec!["code".to_owned()]));
+    let nobody = "/api/v1/customers/00000000-0000-0000-0000-0000000000ff";
+    let nobody = put(nobody, json!({"code": "C3", "name": "Nobody"})).await?;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND);
+    let buyer = server.token("buyer", &[world.shop]);
+    let body = json!({"code": "C1", "name": "Asha"}).to_string();
+    let barred = server.send(&buyer, (Method::PUT, &uri), &[("if-match", "*")], body).await?;
+    let events: i64 = world
+        .scalar("select count(*) from party.outbox where event_type = 'customer.updated'")
+        .await?;
+    assert_eq!((barred.status, events), (StatusCode::FORBIDDEN, 0));
     Ok(())
 }
 

@@ -263,6 +263,7 @@ fn create_customer(customer_id: CustomerId) -> CreateCustomer {
         phone: Some("+919800000001".into()),
         email: None,
         gstin: None,
+        is_active: true,
     }
 }
 
