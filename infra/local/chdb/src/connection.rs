@@ -8,7 +8,7 @@ use std::{
 use crate::{
     Error, Output, Result,
     result::{Handle, text},
-    symbols::{RawAnalysis, RawConnection, RawInsert, Symbols},
+    symbols::{RawAnalysis, RawConnection, RawInsert, Statement, Symbols},
 };
 
 /// Names and values for `{name:Type}` in a statement; values as ClickHouse's text format has them.
@@ -60,60 +60,12 @@ impl Connection {
         unsafe { *self.handle.as_ptr() }
     }
 
-    /// Runs a statement to its end. `format` holds unless the statement names one. Inline data of an
-    /// `insert` may be binary.
-    pub fn query(&mut self, sql: &[u8], format: &str, params: &Params) -> Result<Output> {
+    /// Hands a statement to one of the library's functions that take its parameters beside it.
+    fn send<R>(&self, function: Statement<R>, sql: &[u8], format: &str, params: &Params) -> R {
         let params = RawParams::new(params);
         // SAFETY: every pointer comes with its length and outlives the call; the connection is open.
-        let handle = unsafe {
-            let raw = (self.symbols.chdb_query_with_params_n)(
-                self.raw(),
-                sql.as_ptr().cast(),
-                sql.len(),
-                format.as_ptr().cast(),
-                format.len(),
-                params.names.as_ptr(),
-                params.name_lengths.as_ptr(),
-                params.values.as_ptr(),
-                params.value_lengths.as_ptr(),
-                params.names.len(),
-            );
-            Handle::new(self.symbols, raw)?
-        };
-        handle.check()?;
-        Ok(handle.output())
-    }
-
-    /// Starts a `select` whose result is fetched block by block. Each block is a document of its own
-    /// in the format: formats with a header repeat it.
-    pub fn stream(&mut self, sql: &[u8], format: &str, params: &Params) -> Result<Stream<'_>> {
-        let params = RawParams::new(params);
-        // SAFETY: as in `query`.
-        let handle = unsafe {
-            let raw = (self.symbols.chdb_stream_query_with_params_n)(
-                self.raw(),
-                sql.as_ptr().cast(),
-                sql.len(),
-                format.as_ptr().cast(),
-                format.len(),
-                params.names.as_ptr(),
-                params.name_lengths.as_ptr(),
-                params.values.as_ptr(),
-                params.value_lengths.as_ptr(),
-                params.names.len(),
-            );
-            Handle::new(self.symbols, raw)?
-        };
-        handle.check()?;
-        Ok(Stream { connection: self, handle, ended: false })
-    }
-
-    /// Starts an `insert into t (columns)`, without `format` clause, whose data is appended in `format`.
-    pub fn insert(&mut self, sql: &[u8], format: &str, params: &Params) -> Result<Insert<'_>> {
-        let params = RawParams::new(params);
-        // SAFETY: as in `query`.
-        let raw = unsafe {
-            (self.symbols.chdb_stream_insert_with_params_n)(
+        unsafe {
+            function(
                 self.raw(),
                 sql.as_ptr().cast(),
                 sql.len(),
@@ -125,7 +77,32 @@ impl Connection {
                 params.value_lengths.as_ptr(),
                 params.names.len(),
             )
-        };
+        }
+    }
+
+    /// Runs a statement to its end. `format` holds unless the statement names one. Inline data of an
+    /// `insert` may be binary.
+    pub fn query(&mut self, sql: &[u8], format: &str, params: &Params) -> Result<Output> {
+        let raw = self.send(self.symbols.chdb_query_with_params_n, sql, format, params);
+        // SAFETY: the library has just returned the result to nobody else.
+        let handle = unsafe { Handle::new(self.symbols, raw)? };
+        handle.check()?;
+        Ok(handle.output())
+    }
+
+    /// Starts a `select` whose result is fetched block by block. Each block is a document of its own
+    /// in the format: formats with a header repeat it.
+    pub fn stream(&mut self, sql: &[u8], format: &str, params: &Params) -> Result<Stream<'_>> {
+        let raw = self.send(self.symbols.chdb_stream_query_with_params_n, sql, format, params);
+        // SAFETY: as in `query`.
+        let handle = unsafe { Handle::new(self.symbols, raw)? };
+        handle.check()?;
+        Ok(Stream { connection: self, handle, ended: false })
+    }
+
+    /// Starts an `insert into t (columns)`, without `format` clause, whose data is appended in `format`.
+    pub fn insert(&mut self, sql: &[u8], format: &str, params: &Params) -> Result<Insert<'_>> {
+        let raw = self.send(self.symbols.chdb_stream_insert_with_params_n, sql, format, params);
         let insert = Insert { connection: self, raw };
         insert.check()?;
         Ok(insert)

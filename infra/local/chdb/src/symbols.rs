@@ -13,6 +13,21 @@ pub(crate) type RawInsert = *mut c_void;
 /// `chdb_state`: 0 is success.
 pub(crate) type State = c_int;
 
+/// A function that takes a statement, a format, and names and values of parameters, each with its
+/// length.
+pub(crate) type Statement<R> = unsafe extern "C" fn(
+    RawConnection,
+    *const c_char,
+    usize,
+    *const c_char,
+    usize,
+    *const *const c_char,
+    *const usize,
+    *const *const c_char,
+    *const usize,
+    usize,
+) -> R;
+
 /// `chdb_query_analysis_v1`.
 #[repr(C)]
 #[derive(Debug)]
@@ -49,20 +64,11 @@ macro_rules! symbols {
 symbols! {
     chdb_connect: unsafe extern "C" fn(c_int, *mut *mut c_char) -> *mut RawConnection,
     chdb_close_conn: unsafe extern "C" fn(*mut RawConnection),
-    chdb_query_with_params_n: unsafe extern "C" fn(
-        RawConnection, *const c_char, usize, *const c_char, usize,
-        *const *const c_char, *const usize, *const *const c_char, *const usize, usize,
-    ) -> RawResult,
-    chdb_stream_query_with_params_n: unsafe extern "C" fn(
-        RawConnection, *const c_char, usize, *const c_char, usize,
-        *const *const c_char, *const usize, *const *const c_char, *const usize, usize,
-    ) -> RawResult,
+    chdb_query_with_params_n: Statement<RawResult>,
+    chdb_stream_query_with_params_n: Statement<RawResult>,
     chdb_stream_fetch_result: unsafe extern "C" fn(RawConnection, RawResult) -> RawResult,
     chdb_stream_cancel_query: unsafe extern "C" fn(RawConnection, RawResult),
-    chdb_stream_insert_with_params_n: unsafe extern "C" fn(
-        RawConnection, *const c_char, usize, *const c_char, usize,
-        *const *const c_char, *const usize, *const *const c_char, *const usize, usize,
-    ) -> RawInsert,
+    chdb_stream_insert_with_params_n: Statement<RawInsert>,
     chdb_stream_append: unsafe extern "C" fn(RawInsert, *const c_void, usize) -> State,
     chdb_stream_done: unsafe extern "C" fn(RawInsert) -> RawResult,
     chdb_stream_insert_error: unsafe extern "C" fn(RawInsert) -> *const c_char,
