@@ -113,7 +113,7 @@ pub enum Bench {
     /// Replay of a log into all views, on one core
     Ingest(BenchCommon),
     /// Invoices a second beside pgbench on the same PostgreSQL
-    Invoice(BenchCommon),
+    Invoice(BenchInvoice),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -123,6 +123,15 @@ pub struct BenchCommon {
     pub seconds: u64,
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct BenchInvoice {
+    #[command(flatten)]
+    pub common: BenchCommon,
+    /// Seconds of each run; ours and pgbench's take turns
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub run_seconds: u64,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -173,7 +173,7 @@ impl System {
             tracing::warn!(%error, "the relay ended badly");
         }
         self.pipeline.shutdown().await;
-        self.kernel.pool().close().await;
+        self.kernel.close().await;
         match Arc::try_unwrap(self.stack) {
             Ok(stack) => stack.shutdown().await,
             Err(shared) => drop(shared),

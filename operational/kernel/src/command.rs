@@ -41,7 +41,7 @@ pub trait Command: Serialize + Validate + Send + Sync {
 
     /// `context.verb_noun`, for metrics and the idempotency table.
     const NAME: &'static str;
-    /// The schema that keeps its idempotency keys.
+    /// The schema that keeps its idempotency keys and takes its events.
     const SCHEMA: &'static str;
 
     /// Everything the actor must be allowed; checked before anything is read.
@@ -103,7 +103,7 @@ impl Kernel {
         command: &C,
         claim: Option<&Claim>,
     ) -> Result<Done<C::Output>> {
-        let mut tx = Tx::begin(self, context.clone()).await?;
+        let mut tx = Tx::begin(self, context.clone(), C::SCHEMA).await?;
         match work(context, command, claim, &mut tx).await {
             Ok(Work::Replay(response)) => {
                 let token = tx.commit(None).await?;

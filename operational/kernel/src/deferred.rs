@@ -56,14 +56,15 @@ impl Deferred {
         self.schemas.contains(&schema)
     }
 
-    pub async fn run(&mut self, connection: &mut PgConnection) -> Result<()> {
-        let Self { mut sql, arguments, writes, .. } = std::mem::take(self);
+    /// Does it all, and tells whether there was something to do.
+    pub async fn run(self, connection: &mut PgConnection) -> Result<bool> {
+        let Self { mut sql, arguments, writes, .. } = self;
         if writes == 0 {
-            return Ok(());
+            return Ok(false);
         }
         sql.push_str(" select");
         sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
-        Ok(())
+        Ok(true)
     }
 }
 

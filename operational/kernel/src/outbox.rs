@@ -9,31 +9,32 @@ use crate::{Context, Error, Result};
 /// Events in one transaction: the relay holds a transaction in memory until its commit.
 pub const ROWS_MAX: usize = 10_000;
 
-/// Rows of one schema's outbox, as columns.
-#[derive(Debug, Default)]
-pub(crate) struct Rows {
-    pub event_ids: Vec<Uuid>,
-    pub topics: Vec<&'static str>,
-    pub event_types: Vec<&'static str>,
-    pub aggregate_ids: Vec<String>,
-    pub envelopes: Vec<String>,
-}
-
-/// What a transaction has appended so far, by schema, in order.
-#[derive(Debug, Default)]
+/// What a transaction has appended so far, in order, as columns.
+#[derive(Debug)]
 pub(crate) struct Outbox {
-    pub schemas: Vec<(&'static str, Rows)>,
-    rows: usize,
+    schema: &'static str,
+    event_ids: Vec<Uuid>,
+    topics: Vec<&'static str>,
+    event_types: Vec<&'static str>,
+    aggregate_ids: Vec<String>,
+    envelopes: Vec<String>,
 }
 
 impl Outbox {
-    pub fn append<E: Event>(
-        &mut self,
-        context: &Context,
-        schema: &'static str,
-        event: &E,
-    ) -> Result<EventId> {
-        if self.rows == ROWS_MAX {
+    /// Of the service with this schema.
+    pub fn new(schema: &'static str) -> Self {
+        Self {
+            schema,
+            event_ids: Vec::new(),
+            topics: Vec::new(),
+            event_types: Vec::new(),
+            aggregate_ids: Vec::new(),
+            envelopes: Vec::new(),
+        }
+    }
+
+    pub fn append<E: Event>(&mut self, context: &Context, event: &E) -> Result<EventId> {
+        if self.event_ids.len() == ROWS_MAX {
             return Err(Error::OutboxFull { limit: ROWS_MAX });
         }
         let spec = E::spec();
@@ -44,48 +45,34 @@ impl Outbox {
             trace_id: context.trace_id().to_owned(),
             payload: event,
         };
-        let envelope = envelope.to_json()?;
-        let rows = self.of(schema);
-        rows.event_ids.push(event_id.0);
-        rows.topics.push(spec.topic.as_str());
-        rows.event_types.push(spec.event_type);
-        rows.aggregate_ids.push(event.aggregate_id());
-        rows.envelopes.push(envelope);
-        self.rows += 1;
+        self.envelopes.push(envelope.to_json()?);
+        self.event_ids.push(event_id.0);
+        self.topics.push(spec.topic.as_str());
+        self.event_types.push(spec.event_type);
+        self.aggregate_ids.push(event.aggregate_id());
         Ok(event_id)
     }
 
     /// Leaves the rows for the transaction's last statement.
-    pub fn defer(&mut self, context: &Context, deferred: &mut Deferred) {
-        for (schema, rows) in std::mem::take(&mut self.schemas) {
-            let write = format!(
-                "insert into {schema}.outbox \
-                 (recorded_at, traceparent, event_id, topic, event_type, aggregate_id, envelope) \
-                 select $1::timestamptz, $2::text, rows.* \
-                 from unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]) as rows"
-            );
-            deferred.push(schema, &write, |to| {
-                to.bind(context.now())
-                    .bind(context.traceparent().map(str::to_owned))
-                    .bind(rows.event_ids)
-                    .bind(rows.topics)
-                    .bind(rows.event_types)
-                    .bind(rows.aggregate_ids)
-                    .bind(rows.envelopes)
-            });
+    pub fn defer(&self, context: &Context, deferred: &mut Deferred) {
+        if self.event_ids.is_empty() {
+            return;
         }
-        self.rows = 0;
-    }
-
-    fn of(&mut self, schema: &'static str) -> &mut Rows {
-        // Sorted, so that the flush of the same kind of command is always the same prepared text.
-        let at = match self.schemas.binary_search_by_key(&schema, |(name, _)| *name) {
-            Ok(at) => at,
-            Err(at) => {
-                self.schemas.insert(at, (schema, Rows::default()));
-                at
-            }
-        };
-        &mut self.schemas[at].1
+        let write = format!(
+            "insert into {}.outbox \
+             (recorded_at, traceparent, event_id, topic, event_type, aggregate_id, envelope) \
+             select $1::timestamptz, $2::text, rows.* \
+             from unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]) as rows",
+            self.schema
+        );
+        deferred.push(self.schema, &write, |to| {
+            to.bind(context.now())
+                .bind(context.traceparent())
+                .bind(&self.event_ids)
+                .bind(&self.topics)
+                .bind(&self.event_types)
+                .bind(&self.aggregate_ids)
+                .bind(&self.envelopes)
+        });
     }
 }

@@ -66,7 +66,7 @@ async fn template(
         }
         let kernel = Kernel::connect(&url(options, &unfinished), clock.clone()).await?;
         migrate(&kernel, services).await?;
-        kernel.pool().close().await;
+        kernel.close().await;
         let sql = format!("alter database {unfinished} rename to {name}");
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     }

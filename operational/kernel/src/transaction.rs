@@ -13,7 +13,9 @@ use crate::{Context, Kernel, Result};
 /// its connection, and PostgreSQL undoes everything.
 #[derive(Debug)]
 pub struct Tx {
-    connection: PoolConnection<Postgres>,
+    kernel: Kernel,
+    /// There until the transaction is dropped.
+    connection: Option<PoolConnection<Postgres>>,
     context: Context,
     outbox: Outbox,
     deferred: Deferred,
@@ -21,17 +23,23 @@ pub struct Tx {
 }
 
 impl Tx {
-    pub(crate) async fn begin(kernel: &Kernel, context: Context) -> Result<Self> {
+    /// Begins; events go to the outbox of `schema`.
+    pub(crate) async fn begin(
+        kernel: &Kernel,
+        context: Context,
+        schema: &'static str,
+    ) -> Result<Self> {
         // Dead connections to throw away before the server is believed to be gone.
         let mut left = kernel.settings().connections_max;
         loop {
-            let mut connection = kernel.pool().acquire().await?;
+            let mut connection = kernel.acquire().await?;
             match sqlx::raw_sql("begin").execute(&mut *connection).await {
                 Ok(_) => {
                     return Ok(Self {
-                        connection,
+                        kernel: kernel.clone(),
+                        connection: Some(connection),
                         context,
-                        outbox: Outbox::default(),
+                        outbox: Outbox::new(schema),
                         deferred: Deferred::default(),
                         open: true,
                     });
@@ -51,15 +59,15 @@ impl Tx {
     }
 
     pub fn connection(&mut self) -> &mut PgConnection {
-        &mut self.connection
+        self.connection.as_mut().expect("it is there until the transaction is dropped")
     }
 
-    /// Appends an event to the outbox of `schema`.
+    /// Appends an event to the outbox, that of the service whose command this is.
     ///
     /// # Errors
     /// [`crate::Error::OutboxFull`] beyond [`crate::OUTBOX_ROWS_MAX`] events.
-    pub fn append<E: Event>(&mut self, schema: &'static str, event: &E) -> Result<EventId> {
-        self.outbox.append(&self.context, schema, event)
+    pub fn append<E: Event>(&mut self, event: &E) -> Result<EventId> {
+        self.outbox.append(&self.context, event)
     }
 
     /// Leaves a write to tables of `schema` for the transaction's last statement, where all such are
@@ -80,7 +88,8 @@ impl Tx {
     /// Whatever the database refuses.
     pub async fn settle(&mut self, schema: &str) -> Result<()> {
         if self.deferred.writes_to(schema) {
-            self.deferred.run(&mut self.connection).await?;
+            let deferred = std::mem::take(&mut self.deferred);
+            deferred.run(self.connection()).await?;
         }
         Ok(())
     }
@@ -88,23 +97,25 @@ impl Tx {
     /// Writes what was deferred, the outbox and the key's response in one statement, commits, and
     /// tells where in the log that is.
     pub(crate) async fn commit(mut self, key: Option<(&Claim, &str)>) -> Result<Token> {
-        self.outbox.defer(&self.context, &mut self.deferred);
+        let mut deferred = std::mem::take(&mut self.deferred);
+        self.outbox.defer(&self.context, &mut deferred);
         if let Some((claim, response)) = key {
-            claim.defer(&self.context, response, &mut self.deferred);
+            claim.defer(&self.context, response, &mut deferred);
         }
-        self.deferred.run(&mut self.connection).await?;
         // A statement in an aborted transaction fails; a bare commit of one would roll back and
         // look like success.
-        let rows = sqlx::raw_sql("select 1; commit; select pg_current_wal_flush_lsn()::text")
-            .fetch_all(&mut *self.connection)
-            .await?;
+        let sql = match deferred.run(self.connection()).await? {
+            true => "commit; select pg_current_wal_flush_lsn()::text",
+            false => "select 1; commit; select pg_current_wal_flush_lsn()::text",
+        };
+        let rows = sqlx::raw_sql(sql).fetch_all(self.connection()).await?;
         self.open = false;
         let lsn: String = rows.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
         Ok(Token(lsn.parse::<Lsn>()?))
     }
 
     pub(crate) async fn roll_back(mut self) {
-        if sqlx::raw_sql("rollback").execute(&mut *self.connection).await.is_ok() {
+        if sqlx::raw_sql("rollback").execute(self.connection()).await.is_ok() {
             self.open = false;
         }
     }
@@ -112,8 +123,11 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
         if self.open {
-            self.connection.close_on_drop();
+            connection.close_on_drop();
+        } else {
+            self.kernel.release(connection);
         }
     }
 }

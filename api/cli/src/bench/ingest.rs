@@ -5,7 +5,7 @@
 //! and checkpoints with Millrace's process pinned to one core; marts are off. Beside it stand the
 //! rates at which the broker and the Parquet copy alone give the same messages.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -160,16 +160,17 @@ async fn replay(
     repeat: usize,
 ) -> Result<f64> {
     let folder = tempfile::tempdir()?;
-    let feeds = Arc::new(Memory { messages: messages.into() });
+    let begun = Arc::new(OnceLock::new());
+    let feeds = Arc::new(Memory { messages: messages.into(), begun: Arc::clone(&begun) });
     let options = PipelineOptions::new(
         registry.clone(),
         folder.path().join(repeat.to_string()),
         Arc::new(Utc::now),
     );
-    let started = Instant::now();
     let pipeline = Pipeline::start(options, feeds).await?;
     pipeline.wait_for(Target::Position(end), Duration::from_secs(600)).await?;
-    let seconds = started.elapsed().as_secs_f64();
+    let begun: &Instant = begun.get().context("the pipeline has read the messages")?;
+    let seconds = begun.elapsed().as_secs_f64();
     pipeline.shutdown().await;
     Ok(seconds)
 }
@@ -177,10 +178,13 @@ async fn replay(
 /// The raw messages of a log, in memory.
 struct Memory {
     messages: Arc<[Message]>,
+    /// When the first was asked for.
+    begun: Arc<OnceLock<Instant>>,
 }
 
 struct MemoryFeed {
     messages: Arc<[Message]>,
+    begun: Arc<OnceLock<Instant>>,
     next: usize,
     assembler: Assembler,
     cutter: Cutter,
@@ -195,6 +199,7 @@ impl OpenFeed for Memory {
     ) -> BoxFuture<'_, millrace_views::Result<Box<dyn EpochFeed>>> {
         let feed = MemoryFeed {
             messages: Arc::clone(&self.messages),
+            begun: Arc::clone(&self.begun),
             next: usize::try_from(start.position.0).unwrap_or_default(),
             assembler: Assembler::new(&start, BufferBounds::default(), 1),
             cutter: Cutter::new(start),
@@ -207,6 +212,7 @@ impl OpenFeed for Memory {
 impl EpochFeed for MemoryFeed {
     fn next_epoch(&mut self) -> BoxFuture<'_, millrace_views::Result<SourceEpoch>> {
         async move {
+            self.begun.get_or_init(Instant::now);
             loop {
                 let ready = self.assembler.ready();
                 let is_full =

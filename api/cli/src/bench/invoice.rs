@@ -19,12 +19,11 @@ use tokio::process::Command;
 
 use super::world::World;
 use super::{settings, stage};
-use crate::args::BenchCommon;
+use crate::args::BenchInvoice;
 use crate::system::{Base, start_relay};
 
 const CLIENTS: usize = 8;
 const SCALE: u32 = 50;
-const RUN_MAX: u64 = 60;
 const DATABASE: &str = "millrace_pgbench";
 
 #[derive(Debug, Serialize)]
@@ -46,7 +45,8 @@ struct Run {
     pgbench_tps: f64,
 }
 
-pub async fn run(options: &BenchCommon) -> Result<Invoicing> {
+pub async fn run(options: &BenchInvoice) -> Result<Invoicing> {
+    let BenchInvoice { common: options, run_seconds } = options;
     let folder = tempfile::tempdir()?;
     let settings = settings(folder.path())?;
     stage(options, "starting PostgreSQL and the broker");
@@ -56,7 +56,7 @@ pub async fn run(options: &BenchCommon) -> Result<Invoicing> {
     let world = Arc::new(World::make(&base.kernel).await?);
     let pgbench = Pgbench::prepare(&base.stack.endpoints().postgres_url).await?;
 
-    let seconds = (options.seconds / 2).clamp(1, RUN_MAX);
+    let seconds = (options.seconds / 2).clamp(1, *run_seconds);
     let turns = (options.seconds / (2 * seconds)).max(1);
     let mut runs = Vec::new();
     let (mut invoices, mut wal, mut seconds_selling) = (0, 0, 0.0);
@@ -80,7 +80,7 @@ pub async fn run(options: &BenchCommon) -> Result<Invoicing> {
     }
     relay.shutdown();
     let _ = relay.join().await;
-    base.kernel.pool().close().await;
+    base.kernel.close().await;
     base.stack.shutdown().await;
     let invoices_per_second = invoices as f64 / seconds_selling;
     let pgbench_tps = runs.iter().map(|run| run.pgbench_tps).sum::<f64>() / runs.len() as f64;

@@ -13,7 +13,7 @@ pub async fn run(settings: Settings) -> Result<()> {
     let base = Base::start(&settings).await?;
     let schemas: Vec<&str> = SERVICES.iter().map(|service| service.schema).collect();
     eprintln!("up to date: {}", schemas.join(", "));
-    base.kernel.pool().close().await;
+    base.kernel.close().await;
     base.stack.shutdown().await;
     Ok(())
 }

@@ -30,7 +30,7 @@ fn probes_tell_a_process_that_runs_from_one_that_works() {
             );
         }
 
-        server.kernel.pool().close().await;
+        server.kernel.close().await;
         let lost = body(server.get("/healthz").send().await.expect("an answer")).await;
         assert_eq!(lost["parts"]["postgres"]["state"], "down");
     });

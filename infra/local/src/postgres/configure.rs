@@ -54,6 +54,8 @@ fsync = on
 synchronous_commit = on
 full_page_writes = on
 max_wal_size = 2GB
+# Segments are used again instead of being filled with zeros first.
+min_wal_size = 512MB
 wal_level = logical
 max_wal_senders = 20
 max_replication_slots = 20

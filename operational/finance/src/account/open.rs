@@ -45,7 +45,7 @@ impl Command for OpenChart {
         .fetch_all(tx.connection())
         .await?;
         for account in accounts.iter().filter(|account| opened.contains(&account.account_id)) {
-            tx.append(SCHEMA, account)?;
+            tx.append(account)?;
         }
         Ok(())
     }

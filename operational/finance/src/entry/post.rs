@@ -131,7 +131,7 @@ pub fn post(tx: &mut Tx, entries: Vec<Entry>) -> Result<Vec<JournalPosted>> {
     }
     insert(tx, &events);
     for event in &events {
-        tx.append(SCHEMA, event)?;
+        tx.append(event)?;
     }
     Ok(events)
 }

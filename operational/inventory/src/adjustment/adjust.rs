@@ -220,7 +220,7 @@ async fn record(
     .execute(tx.connection())
     .await?;
     for event in &adjusted {
-        tx.append(SCHEMA, event)?;
+        tx.append(event)?;
     }
     Ok(adjusted)
 }

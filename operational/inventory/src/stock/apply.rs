@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::store::{self, Levels};
 use super::value::unit_cost;
-use crate::SCHEMA;
 
 /// All movements that one document causes at one shop.
 #[derive(Clone, Debug)]
@@ -79,7 +78,7 @@ pub async fn apply(tx: &mut Tx, documents: &[StockDocument]) -> Result<Vec<Stock
     }
     store::write(tx, &levels, &moved);
     for event in &moved {
-        tx.append(SCHEMA, event)?;
+        tx.append(event)?;
     }
     Ok(moved)
 }

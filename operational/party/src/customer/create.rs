@@ -89,7 +89,7 @@ impl BatchCommand for CreateCustomer {
         .execute(tx.connection())
         .await?;
         for customer in &customers {
-            tx.append(SCHEMA, &CustomerCreated(customer.clone()))?;
+            tx.append(&CustomerCreated(customer.clone()))?;
         }
         Ok(customers)
     }

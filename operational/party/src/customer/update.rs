@@ -55,7 +55,7 @@ impl Command for UpdateCustomer {
         .bind(serde_json::to_string(&customer)?)
         .fetch_one(tx.connection())
         .await?;
-        tx.append(SCHEMA, &CustomerUpdated(customer.clone()))?;
+        tx.append(&CustomerUpdated(customer.clone()))?;
         Ok(Versioned { version, record: customer })
     }
 }

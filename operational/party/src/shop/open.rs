@@ -91,7 +91,7 @@ impl BatchCommand for OpenShop {
         .execute(tx.connection())
         .await?;
         for shop in &shops {
-            tx.append(SCHEMA, shop)?;
+            tx.append(shop)?;
         }
         Ok(shops)
     }

@@ -68,7 +68,7 @@ impl BatchCommand for CreateVendor {
         .execute(tx.connection())
         .await?;
         for vendor in &vendors {
-            tx.append(SCHEMA, vendor)?;
+            tx.append(vendor)?;
         }
         Ok(vendors)
     }

@@ -58,7 +58,7 @@ impl BatchCommand for CreateCategory {
         .execute(tx.connection())
         .await?;
         for category in &categories {
-            tx.append(SCHEMA, category)?;
+            tx.append(category)?;
         }
         Ok(categories)
     }

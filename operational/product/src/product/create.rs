@@ -38,7 +38,7 @@ impl BatchCommand for CreateProduct {
         .execute(tx.connection())
         .await?;
         for product in &products {
-            tx.append(SCHEMA, &ProductCreated(product.clone()))?;
+            tx.append(&ProductCreated(product.clone()))?;
         }
         Ok(products)
     }

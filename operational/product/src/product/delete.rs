@@ -46,7 +46,7 @@ impl Command for DeleteProduct {
         .execute(tx.connection())
         .await?;
         let event = ProductDeleted { product_id: self.product_id, deleted_at };
-        tx.append(SCHEMA, &event)?;
+        tx.append(&event)?;
         Ok(event)
     }
 }

@@ -60,7 +60,7 @@ impl Command for UpdateProduct {
         .bind(now)
         .fetch_one(tx.connection())
         .await?;
-        tx.append(SCHEMA, &ProductUpdated(product.clone()))?;
+        tx.append(&ProductUpdated(product.clone()))?;
         Ok(Versioned { version, record: product })
     }
 }

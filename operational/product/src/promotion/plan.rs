@@ -116,7 +116,7 @@ async fn record(plan: &PlanPromotion, tx: &mut Tx) -> Result<Planned> {
             ends_on: plan.ends_on,
             items,
         };
-        tx.append(SCHEMA, &event)?;
+        tx.append(&event)?;
     }
     Ok(Planned { promotion_id, items: plan.items.len() })
 }

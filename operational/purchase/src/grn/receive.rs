@@ -96,7 +96,7 @@ impl BatchCommand for ReceiveGoods {
         }
         store::insert(tx, &grns, &series, &numbers)?;
         for grn in &grns {
-            tx.append(SCHEMA, grn)?;
+            tx.append(grn)?;
         }
         Ok(grns)
     }

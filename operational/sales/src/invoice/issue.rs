@@ -110,7 +110,7 @@ impl BatchCommand for IssueInvoice {
         }
         store::insert(tx, &drafts, &series, &numbers)?;
         for draft in &drafts {
-            tx.append(SCHEMA, &draft.issued)?;
+            tx.append(&draft.issued)?;
         }
         let invoices = drafts.into_iter();
         Ok(invoices.map(|draft| Invoice { issued: draft.issued, change: draft.change }).collect())

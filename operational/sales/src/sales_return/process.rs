@@ -136,7 +136,7 @@ impl ProcessReturn {
         let number = numbers.first().copied().expect("one series asked for, one number given");
         processed.return_number = series.document_number(&shop.code, number);
         store::insert(tx, &processed, &series, number)?;
-        tx.append(SCHEMA, &processed)?;
+        tx.append(&processed)?;
         Ok(processed)
     }
 

@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use super::Operator;
 use crate::checkpoint::{PieceReader, PieceWriter};
 use crate::snapshot::SnapshotChunk;
-use crate::state::{LazyRows, NONE, RowStore, concat, consolidate, new_batch};
+use crate::state::{LazyRows, NONE, RowStore, concat, consolidate, consolidate_by_key, new_batch};
 use crate::{Delta, Error, Result};
 
 /// A view.
@@ -16,6 +16,8 @@ use crate::{Delta, Error, Result};
 pub(crate) struct Output {
     view: String,
     schema: SchemaRef,
+    /// Columns that identify a row, where there are such.
+    key: Option<Vec<usize>>,
     /// Whether the input never holds a row and its opposite.
     is_consolidated: bool,
     kept: Option<Kept>,
@@ -44,6 +46,7 @@ impl Output {
         is_consolidated: bool,
     ) -> Result<Self> {
         let is_unique = !key.is_empty();
+        let unique = is_unique.then(|| key.to_vec());
         let key: Vec<usize> =
             if is_unique { key.to_vec() } else { (0..schema.fields().len()).collect() };
         let types = key.iter().map(|column| schema.field(*column).data_type().clone()).collect();
@@ -51,7 +54,7 @@ impl Output {
             true => Some(Kept { rows: RowStore::new(Arc::clone(&schema), types)?, key, is_unique }),
             false => None,
         };
-        Ok(Self { view, schema, is_consolidated, kept })
+        Ok(Self { view, schema, key: unique, is_consolidated, kept })
     }
 
     fn keep(&mut self, delta: &Delta) -> Result<()> {
@@ -120,7 +123,10 @@ impl Operator for Output {
         let needs_summing = !self.is_consolidated || renamed.len() > 1;
         let mut change = concat(&self.schema, renamed)?;
         if needs_summing {
-            change = consolidate(change)?;
+            change = match &self.key {
+                Some(key) => consolidate_by_key(change, key)?,
+                None => consolidate(change)?,
+            };
         }
         if change.is_empty() {
             return Ok(Vec::new());

@@ -28,11 +28,16 @@ pub(crate) struct KeyTable {
 impl KeyTable {
     /// Keys made of columns of `types`; without any there is one key, the empty one.
     pub fn new(types: Vec<DataType>) -> Result<Self> {
+        Self::with_capacity(types, 0)
+    }
+
+    /// The same, with room for `keys` of them.
+    pub fn with_capacity(types: Vec<DataType>, keys: usize) -> Result<Self> {
         Ok(Self {
             encoding: RowEncoding::new(types)?,
-            table: HashTable::new(),
-            hashes: Vec::new(),
-            spans: Vec::new(),
+            table: HashTable::with_capacity(keys),
+            hashes: Vec::with_capacity(keys),
+            spans: Vec::with_capacity(keys),
             arena: Vec::new(),
             garbage: 0,
             free: Vec::new(),
