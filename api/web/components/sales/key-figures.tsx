@@ -79,11 +79,7 @@ function KeyFigureTile({ figure, hours, hoursBefore }: Props & { figure: KeyFigu
   const { shown, isHeld, toggle } = useHeldRows(hours);
   const all = totals(shown.rows);
   const value = figure.of(all);
-  // A day that began within the present hour has nothing yet to compare.
-  const over = (rows: Rows) =>
-    rows.some((row) => Number(row.business_hour) < scope.hoursOver)
-      ? figure.of(totals(rows, scope.hoursOver))
-      : undefined;
+  const compared = (rows: Rows) => figure.of(totals(rows, scope.hoursCompared));
   return (
     <Tile
       className={styles.figure}
@@ -103,7 +99,7 @@ function KeyFigureTile({ figure, hours, hoursBefore }: Props & { figure: KeyFigu
       <Figure
         value={value === undefined ? "–" : figure.show(value, scope)}
         detail={figure.detail(all)}
-        change={change(over(shown.rows), over(hoursBefore))}
+        change={change(compared(shown.rows), compared(hoursBefore))}
         comparedWith={scope.comparedWith}
         spark={course(figure, byHour(shown.rows), byHour(hoursBefore))}
       />

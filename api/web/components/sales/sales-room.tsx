@@ -1,6 +1,7 @@
 "use client";
 import { useMemo, useState } from "react";
 import { day as dayText, hour as hourText } from "@/lib/format";
+import { hoursToCompare } from "@/lib/sales/figures";
 import { currencyOf, type SalesScope, SalesScopeProvider } from "@/lib/sales/scope";
 import { type SalesData, useSales } from "@/lib/sales/use-sales";
 import { useSetParams } from "@/lib/shell/address";
@@ -79,15 +80,15 @@ function Dashboard({ sales, day }: { sales: SalesData; day: string }) {
 
   const scope = useMemo((): SalesScope => {
     const isOver = newestDay !== undefined && day < newestDay;
-    const lastHour = Math.max(-1, ...hours.rows.map((row) => Number(row.business_hour)));
-    const hoursOver = isOver ? 24 : Math.max(0, lastHour);
+    const hoursCompared = hoursToCompare(hours.rows, isOver);
+    const during = isOver ? "" : `, ${hourText(hoursCompared.from)}–${hourText(hoursCompared.until)}`;
     return {
       day,
       shop,
       dayBefore,
-      hoursOver,
+      hoursCompared,
       currency: currencyOf(hours.rows),
-      comparedWith: `vs ${dayText(dayBefore)}${isOver ? "" : ` until ${hourText(hoursOver)}`}`,
+      comparedWith: `vs ${dayText(dayBefore)}${during}`,
       openShop: (chosen) => setParams({ shop: chosen }),
     };
   }, [day, shop, dayBefore, newestDay, hours.rows, setParams]);

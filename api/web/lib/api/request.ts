@@ -5,12 +5,12 @@
 import { useSyncExternalStore } from "react";
 import { parseExact } from "./json";
 import { Problem, problemOf, unreachable } from "./problem";
-import { type Grant, getSession, setSession } from "./session";
+import { alone, type Grant, getSession, readSession, type Session, setSession } from "./session";
 
 /** Renew this long before the access token ends, so that no request is sent with one that ends on the way. */
 const RENEW_EARLY_MS = 30_000;
 
-let renewal: Promise<void> | undefined;
+let renewal: Promise<Session | null> | undefined;
 let unsent = 0;
 const unsentListeners = new Set<() => void>();
 
@@ -31,14 +31,14 @@ function jsonBody(body: unknown): RequestInit {
   return { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
 }
 
-async function grant(path: string, body: unknown): Promise<void> {
+async function grant(path: string, body: unknown): Promise<Grant> {
   const response = await send(path, jsonBody(body));
   if (!response.ok) throw await problemOf(response);
-  setSession((await response.json()) as Grant);
+  return (await response.json()) as Grant;
 }
 
-export function signIn(email: string, password: string): Promise<void> {
-  return grant("/auth/login", { email, password });
+export async function signIn(email: string, password: string): Promise<void> {
+  setSession(await grant("/auth/login", { email, password }));
 }
 
 /** Forgets the session here at once; the server is told so that the refresh token dies too. */
@@ -49,34 +49,47 @@ export async function signOut(): Promise<void> {
   await send("/auth/logout", jsonBody({ refresh_token: session.refreshToken })).catch(() => undefined);
 }
 
-/** Renews the tokens once, however many requests ask for it at the same time. */
-function renew(): Promise<void> {
-  renewal ??= grant("/auth/refresh", { refresh_token: getSession()?.refreshToken })
-    .catch((problem: unknown) => {
-      if (problem instanceof Problem && problem.isRefusal) setSession(null);
-      throw problem;
-    })
-    .finally(() => {
-      renewal = undefined;
-    });
+/**
+ * The session that follows one whose access token has ended, `null` when signed out. The tokens are renewed once, however
+ * many requests of however many windows ask for it at the same time.
+ */
+function renewed(ended: Session): Promise<Session | null> {
+  renewal ??= alone(() => renew(ended)).finally(() => {
+    renewal = undefined;
+  });
   return renewal;
 }
 
-function authorised(init: RequestInit): RequestInit {
+async function renew(ended: Session): Promise<Session | null> {
+  const session = readSession();
+  // Another window has signed out, or renewed them while this one waited its turn.
+  if (!session || session.refreshToken !== ended.refreshToken) return session;
+  const isStill = () => readSession()?.refreshToken === session.refreshToken;
+  try {
+    const next = await grant("/auth/refresh", { refresh_token: session.refreshToken });
+    // Whoever signed out meanwhile has ended these tokens too.
+    if (isStill()) setSession(next);
+  } catch (problem) {
+    if (problem instanceof Problem && problem.isRefusal && isStill()) setSession(null);
+    throw problem;
+  }
+  return getSession();
+}
+
+function authorised(init: RequestInit, session: Session | null): RequestInit {
   const headers = new Headers(init.headers);
-  const session = getSession();
   if (session) headers.set("authorization", `Bearer ${session.accessToken}`);
   return { ...init, headers };
 }
 
 /** A response with status 2xx, or a thrown `Problem`. */
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
-  const session = getSession();
-  if (session && session.expiresAtMs - Date.now() < RENEW_EARLY_MS) await renew();
-  let response = await send(path, authorised(init));
-  if (response.status === 401 && getSession()) {
-    await renew();
-    response = await send(path, authorised(init));
+  let session = getSession();
+  if (session && session.expiresAtMs - Date.now() < RENEW_EARLY_MS) session = await renewed(session);
+  let response = await send(path, authorised(init, session));
+  if (response.status === 401 && session) {
+    session = await renewed(session);
+    response = await send(path, authorised(init, session));
     if (response.status === 401) setSession(null);
   }
   if (!response.ok) throw await problemOf(response);

@@ -29,10 +29,28 @@ function add(to: Totals, row: Row): void {
   to.units += decimal(row.units);
 }
 
-/** The sums of rows of `live_sales_by_shop_hour`, of all hours or of those before one. */
-export function totals(rows: Row[], beforeHour = 24): Totals {
+/** Hours of a business day: from one of 0…24 on, until before another. */
+export type Hours = { from: number; until: number };
+
+export const WHOLE_DAY: Hours = { from: 0, until: 24 };
+
+/**
+ * The hours in which a day can be compared with another, given its rows of `live_sales_by_shop_hour`: of a day that goes
+ * on, those since its first sale that are over.
+ */
+export function hoursToCompare(rows: Row[], isOver: boolean): Hours {
+  if (isOver) return WHOLE_DAY;
+  const hours = rows.map((row) => Number(row.business_hour));
+  return hours.length === 0 ? { from: 0, until: 0 } : { from: Math.min(...hours), until: Math.max(...hours) };
+}
+
+/** The sums of rows of `live_sales_by_shop_hour` in these hours. */
+export function totals(rows: Row[], { from, until }: Hours = WHOLE_DAY): Totals {
   const sums = nothing();
-  for (const row of rows) if (Number(row.business_hour) < beforeHour) add(sums, row);
+  for (const row of rows) {
+    const hour = Number(row.business_hour);
+    if (hour >= from && hour < until) add(sums, row);
+  }
   return sums;
 }
 

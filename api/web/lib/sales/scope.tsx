@@ -2,17 +2,18 @@
 /** What every tile of the dashboard is told: whose sales, of which day, in which currency, compared with what. */
 import { createContext, use } from "react";
 import type { Row } from "../api/json";
+import type { Hours } from "./figures";
 
 export type SalesScope = {
   day: string;
   shop: string | undefined;
   /** ISO 4217; `undefined` until something is sold. */
   currency: string | undefined;
-  /** "vs Sun 15 Nov, until 14:00" */
+  /** "vs Sun, Nov 15, 09:00–14:00" */
   comparedWith: string;
   dayBefore: string;
-  /** Hours before this one are over, so only they are compared; 24 when the day is over. */
-  hoursOver: number;
+  /** What is compared with the same hours of the day before. */
+  hoursCompared: Hours;
   openShop: (shop: string) => void;
 };
 

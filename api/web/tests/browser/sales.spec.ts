@@ -166,8 +166,6 @@ test("a window out of sight gives its streams back and resumes them where it lef
 
 test("three windows at once: none waits for a connection, all move", async ({ signedIn: page, context }) => {
   await expect(figure(page, "invoices")).toBeVisible();
-  const session = await page.evaluate(() => sessionStorage.getItem("millrace.session") ?? "");
-  await context.addInitScript((stored) => sessionStorage.setItem("millrace.session", stored), session);
   for (const window of [await context.newPage(), await context.newPage()]) {
     await window.goto("/sales");
     const invoices = async () => parsed(await figure(window, "invoices").textContent());
