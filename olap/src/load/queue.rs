@@ -196,6 +196,9 @@ impl Queue {
             return Next::WaitUntil(due);
         }
         state.sending = Some(last);
+        // Should it fail, some marts may have it: with the epochs that come meanwhile it would be
+        // another batch, which they would take again.
+        state.noted.insert(first, last);
         let range = BatchRange { first, last };
         let epochs =
             state.epochs.iter().take(count).map(|waiting| Arc::clone(&waiting.epoch)).collect();

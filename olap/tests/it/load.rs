@@ -123,6 +123,30 @@ async fn a_mart_that_lacks_events_stops_the_loader() {
 }
 
 #[tokio::test]
+async fn a_batch_that_reached_some_marts_is_sent_again_as_it_was() {
+    let server = testing::clickhouse().await.expect("ClickHouse");
+    let noted = Noted::default();
+    let loader = Loader::start(options(&server), vec![history(), current()], start(&noted, 0));
+    loader.enqueue(epoch(1, 4)).await.expect("taken");
+    loader.wait_for(Position(4), SOON).await.expect("loaded");
+    let clickhouse = clickhouse(&server);
+    let alter = |change: &str| format!("alter table millrace.live_k {change}");
+    clickhouse.execute("close", &alter("add constraint closed check false")).await.expect("closed");
+    loader.enqueue(epoch(5, 8)).await.expect("taken");
+    let failing = async {
+        while loader.status().failing.is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, failing).await.expect("one mart refuses the batch");
+    loader.enqueue(epoch(9, 12)).await.expect("taken");
+    clickhouse.execute("open", &alter("drop constraint closed")).await.expect("open again");
+    loader.wait_for(Position(12), SOON).await.expect("loaded");
+    loader.shutdown().await;
+    both_hold(&server, 12).await;
+}
+
+#[tokio::test]
 async fn rows_count_once_while_clickhouse_is_killed() {
     let server = testing::clickhouse().await.expect("ClickHouse");
     let noted = Noted::default();
