@@ -45,9 +45,16 @@ pub(crate) fn by_key(delta: &Delta, key: &[String]) -> Result<(RecordBatch, Reco
         key.iter().filter_map(|name| rows.column_by_name(name).cloned()).collect();
     let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     let keys = RowConverter::new(fields)?.convert_columns(&columns)?;
-    let present: HashSet<_> = came.iter().map(|row| keys.row(*row as usize)).collect();
+    let mut present = HashSet::with_capacity(came.len());
+    present.extend(came.iter().map(|row| keys.row(*row as usize)));
     went.retain(|row| !present.contains(&keys.row(*row as usize)));
-    let upserts = take_record_batch(rows, &UInt32Array::from(came))?;
+    // The engine puts rows that go first: mostly the others are the rest of the batch.
+    let upserts = match (came.first(), came.last()) {
+        (Some(first), Some(last)) if (last - first) as usize == came.len() - 1 => {
+            rows.slice(*first as usize, came.len())
+        }
+        _ => take_record_batch(rows, &UInt32Array::from(came))?,
+    };
     let deletes = take_record_batch(rows, &UInt32Array::from(went))?;
     Ok((upserts, deletes))
 }
