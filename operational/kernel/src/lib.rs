@@ -17,6 +17,7 @@ mod batch;
 mod clock;
 mod command;
 mod context;
+mod dated;
 mod deferred;
 mod error;
 pub mod http;

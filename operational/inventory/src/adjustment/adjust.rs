@@ -106,24 +106,21 @@ impl BatchCommand for AdjustStock {
     const SCHEMA: &'static str = SCHEMA;
 
     fn needs(&self) -> Vec<Need> {
-        let mut needs = vec![Need::at(Permission::StockAdjust, self.shop_id)];
-        if self.adjusted_at.is_some() {
-            needs.push(Need::at(Permission::Backdate, self.shop_id));
-        }
-        needs
+        Need::document(Permission::StockAdjust, self.shop_id, self.adjusted_at)
     }
 
     async fn execute_all(items: &[Self], tx: &mut Tx) -> Result<Vec<InventoryAdjusted>> {
         let shop_ids: Vec<ShopId> = items.iter().map(|item| item.shop_id).collect();
         let shops = millrace_party::shops(tx, &shop_ids).await?;
-        let product_ids: HashSet<ProductId> =
-            items.iter().flat_map(|item| item.lines.iter().map(|line| line.product_id)).collect();
-        let product_ids: Vec<ProductId> = product_ids.into_iter().collect();
-        let products = millrace_product::sellable(tx, &product_ids).await?;
+        let lines = items.iter().flat_map(|item| &item.lines);
+        let product_ids = lines.map(|line| line.product_id).collect();
+        let products = millrace_product::sellable(tx, product_ids).await?;
+        let context = tx.context();
         let mut errors = FieldErrors::default();
         let mut documents = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             errors.of_batch(index, items.len(), |errors| {
+                context.refuse_future(errors, "adjusted_at", item.adjusted_at);
                 errors.each("lines", &item.lines, |errors, line| {
                     let known = products.contains_key(&line.product_id);
                     errors.require(known, "product_id", "unknown", "is not a product");
@@ -131,7 +128,7 @@ impl BatchCommand for AdjustStock {
             });
             let shop =
                 shops.get(&item.shop_id).ok_or_else(|| Error::not_found("shop", item.shop_id))?;
-            let moved_at = item.adjusted_at.unwrap_or_else(|| tx.context().now());
+            let moved_at = item.adjusted_at.unwrap_or(context.now());
             let lines =
                 item.lines.iter().map(|line| line.stock_line(products.get(&line.product_id)));
             documents.push(StockDocument {

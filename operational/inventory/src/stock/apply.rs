@@ -140,7 +140,7 @@ fn move_stock(
 
 async fn refuse(tx: &mut Tx, shortages: Vec<Shortage>, documents: usize) -> Result<Refusal> {
     let ids: Vec<ProductId> = shortages.iter().map(|shortage| shortage.product_id).collect();
-    let products = millrace_product::sellable(tx, &ids).await?;
+    let products = millrace_product::sellable(tx, ids).await?;
     let mut errors = FieldErrors::default();
     for shortage in &shortages {
         let Shortage { document, line, product_id, wanted, available } = shortage;

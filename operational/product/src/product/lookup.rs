@@ -18,14 +18,16 @@ pub struct Sellable {
     pub is_active: bool,
 }
 
-/// The products of these ids, in one query; unknown ids are left out.
+/// The products of these ids, in one query; unknown ids are left out, repeated ones asked for once.
 ///
 /// # Errors
 /// [`millrace_kernel::Error::Database`].
 pub async fn sellable(
     tx: &mut Tx,
-    product_ids: &[ProductId],
+    mut product_ids: Vec<ProductId>,
 ) -> Result<HashMap<ProductId, Sellable>> {
+    product_ids.sort_unstable();
+    product_ids.dedup();
     let rows: Vec<Sellable> = sqlx::query_as(
         "select product_id, sku, name, unit, price, standard_cost, tax_rate, is_active \
          from product.products where product_id = any($1)",

@@ -1,7 +1,5 @@
 //! `POST /api/v1/purchases/grn`.
 
-use std::collections::HashSet;
-
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -67,17 +65,13 @@ impl BatchCommand for ReceiveGoods {
     const SCHEMA: &'static str = SCHEMA;
 
     fn needs(&self) -> Vec<Need> {
-        let mut needs = vec![Need::at(Permission::GoodsReceive, self.shop_id)];
-        if self.received_at.is_some() {
-            needs.push(Need::at(Permission::Backdate, self.shop_id));
-        }
-        needs
+        Need::document(Permission::GoodsReceive, self.shop_id, self.received_at)
     }
 
     async fn execute_all(items: &[Self], tx: &mut Tx) -> Result<Vec<GrnReceived>> {
         let shop_ids: Vec<ShopId> = items.iter().map(|item| item.shop_id).collect();
         let shops = millrace_party::shops(tx, &shop_ids).await?;
-        refuse_unknown(tx, items).await?;
+        refuse_wrong(tx, items).await?;
         let now = tx.context().now();
         let mut grns = Vec::with_capacity(items.len());
         for item in items {
@@ -133,16 +127,17 @@ impl ReceiveGoods {
     }
 }
 
-async fn refuse_unknown(tx: &mut Tx, items: &[ReceiveGoods]) -> Result<()> {
+async fn refuse_wrong(tx: &mut Tx, items: &[ReceiveGoods]) -> Result<()> {
     let vendor_ids: Vec<VendorId> = items.iter().map(|item| item.vendor_id).collect();
     let vendors = millrace_party::known_vendors(tx, &vendor_ids).await?;
-    let product_ids: HashSet<ProductId> =
-        items.iter().flat_map(|item| item.lines.iter().map(|line| line.product_id)).collect();
-    let product_ids: Vec<ProductId> = product_ids.into_iter().collect();
-    let products = millrace_product::sellable(tx, &product_ids).await?;
+    let lines = items.iter().flat_map(|item| &item.lines);
+    let product_ids = lines.map(|line| line.product_id).collect();
+    let products = millrace_product::sellable(tx, product_ids).await?;
+    let context = tx.context();
     let mut errors = FieldErrors::default();
     for (index, item) in items.iter().enumerate() {
         errors.of_batch(index, items.len(), |errors| {
+            context.refuse_future(errors, "received_at", item.received_at);
             let known = vendors.contains(&item.vendor_id);
             errors.require(known, "vendor_id", "unknown", "is not a vendor");
             errors.each("lines", &item.lines, |errors, line| {

@@ -27,8 +27,10 @@ pub(super) async fn price(tx: &mut Tx, items: &[IssueInvoice]) -> Result<Vec<Dra
     let shops = millrace_party::shops(tx, &shop_ids).await?;
     let customer_ids: Vec<CustomerId> = items.iter().filter_map(|item| item.customer_id).collect();
     let customers = millrace_party::known_customers(tx, &customer_ids).await?;
-    let products = millrace_product::sellable(tx, &IssueInvoice::product_ids(items)).await?;
-    let now = tx.context().now();
+    let lines = items.iter().flat_map(|item| &item.lines);
+    let product_ids = lines.map(|line| line.product_id).collect();
+    let products = millrace_product::sellable(tx, product_ids).await?;
+    let context = tx.context();
     let mut errors = FieldErrors::default();
     let mut drafts = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
@@ -37,7 +39,8 @@ pub(super) async fn price(tx: &mut Tx, items: &[IssueInvoice]) -> Result<Vec<Dra
         errors.of_batch(index, items.len(), |errors| {
             let known = item.customer_id.is_none_or(|id| customers.contains(&id));
             errors.require(known, "customer_id", "unknown", "is not an active customer");
-            let sold_at = item.sold_at(errors, now);
+            context.refuse_future(errors, "issued_at", item.issued_at);
+            let sold_at = item.issued_at.unwrap_or(context.now());
             let lines = price_lines(errors, item, shop, &products);
             let complete = lines.len() == item.lines.len();
             let mut draft = draft(item, shop, sold_at, lines);

@@ -1,10 +1,8 @@
 //! `POST /api/v1/pos/invoice`.
 
-use std::collections::HashSet;
-
 use axum::extract::State;
 use axum::response::IntoResponse;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use millrace_events::event::{InvoiceIssued, MovementReason};
 use millrace_events::{Amount, CustomerId, InvoiceId, ProductId, Quantity, Rate, ShopId};
 use millrace_finance::{Account, Entry};
@@ -23,8 +21,6 @@ use crate::{SCHEMA, TenderInput, tender};
 
 const LINES_MAX: usize = 200;
 const DOCUMENT: &str = "invoice";
-/// How far a till's clock may run ahead.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// A basket, and how it is paid.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -84,12 +80,9 @@ impl BatchCommand for IssueInvoice {
     const SCHEMA: &'static str = SCHEMA;
 
     fn needs(&self) -> Vec<Need> {
-        let mut needs = vec![Need::at(Permission::InvoiceIssue, self.shop_id)];
+        let mut needs = Need::document(Permission::InvoiceIssue, self.shop_id, self.issued_at);
         if self.lines.iter().any(|line| line.unit_price.is_some()) {
             needs.push(Need::at(Permission::PriceOverride, self.shop_id));
-        }
-        if self.issued_at.is_some() {
-            needs.push(Need::at(Permission::Backdate, self.shop_id));
         }
         needs
     }
@@ -114,21 +107,6 @@ impl BatchCommand for IssueInvoice {
         }
         let invoices = drafts.into_iter();
         Ok(invoices.map(|draft| Invoice { issued: draft.issued, change: draft.change }).collect())
-    }
-}
-
-impl IssueInvoice {
-    /// When it was sold; never in the future.
-    pub(super) fn sold_at(&self, errors: &mut FieldErrors, now: DateTime<Utc>) -> DateTime<Utc> {
-        let Some(at) = self.issued_at else { return now };
-        errors.require(at <= now + CLOCK_SKEW, "issued_at", "future", "must not be in the future");
-        at
-    }
-
-    pub(super) fn product_ids(items: &[Self]) -> Vec<ProductId> {
-        let ids: HashSet<ProductId> =
-            items.iter().flat_map(|item| item.lines.iter().map(|line| line.product_id)).collect();
-        ids.into_iter().collect()
     }
 }
 

@@ -70,11 +70,7 @@ impl BatchCommand for ProcessReturn {
     const SCHEMA: &'static str = SCHEMA;
 
     fn needs(&self) -> Vec<Need> {
-        let mut needs = vec![Need::at(Permission::ReturnProcess, self.shop_id)];
-        if self.returned_at.is_some() {
-            needs.push(Need::at(Permission::Backdate, self.shop_id));
-        }
-        needs
+        Need::document(Permission::ReturnProcess, self.shop_id, self.returned_at)
     }
 
     async fn execute_all(items: &[Self], tx: &mut Tx) -> Result<Vec<ReturnProcessed>> {
@@ -96,6 +92,7 @@ impl ProcessReturn {
             .await?
             .ok_or_else(|| Error::not_found("invoice", self.invoice_id))?;
         let mut errors = FieldErrors::default();
+        tx.context().refuse_future(&mut errors, "returned_at", self.returned_at);
         let lines = self.take_back(&mut errors, &sold_lines);
         errors.into_result()?;
 

@@ -1,9 +1,10 @@
 //! Bad input is told field by field.
 
 use axum::http::{Method, StatusCode};
+use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, start};
 
 #[tokio::test]
 async fn every_refused_field_is_named() -> anyhow::Result<()> {
@@ -141,6 +142,50 @@ async fn every_refused_field_is_named() -> anyhow::Result<()> {
         assert_eq!(problem["status"], 422);
     }
     assert_eq!(world.scalar::<i64>("select count(*) from sales.invoices").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_document_is_dated_back_by_who_may_and_never_ahead() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let sold = world.sell(&[(world.products[0], 1)]).await?.issued;
+    let server = world.server();
+    let (admin, manager) = (server.token("admin", &[]), server.token("manager", &[world.shop]));
+    let (shop, product) = (world.shop, world.products[0]);
+    let documents = [
+        (
+            "/api/v1/pos/invoice",
+            "issued_at",
+            json!({"shop_id": shop, "lines": [{"product_id": product, "quantity": 1}], "tenders": [{"tender": "cash"}]}),
+        ),
+        (
+            "/api/v1/sales/returns",
+            "returned_at",
+            json!({"shop_id": shop, "invoice_id": sold.invoice_id, "lines": [{"invoice_line_no": 1, "quantity": 1}], "tenders": [{"tender": "cash"}]}),
+        ),
+        (
+            "/api/v1/inventory/adjust",
+            "adjusted_at",
+            json!({"shop_id": shop, "reason_code": "count", "lines": [{"product_id": product, "quantity": 1}]}),
+        ),
+        (
+            "/api/v1/purchases/grn",
+            "received_at",
+            json!({"shop_id": shop, "vendor_id": world.vendor, "lines": [{"product_id": product, "quantity": 1, "unit_cost": 1}]}),
+        ),
+    ];
+    for (uri, field, mut body) in documents {
+        let post = (Method::POST, uri);
+        body[field] = json!(start() + TimeDelta::hours(1));
+        let ahead = server.send(&admin, post.clone(), &[], body.to_string()).await?;
+        assert_eq!(ahead.fields(), [field], "{uri}: {}", ahead.text);
+        body[field] = json!(start() - TimeDelta::hours(1));
+        let refused = server.send(&manager, post.clone(), &[], body.to_string()).await?;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{uri}: {}", refused.text);
+        let back = server.send(&admin, post, &[], body.to_string()).await?;
+        assert_eq!(back.status, StatusCode::CREATED, "{uri}: {}", back.text);
+        assert_eq!(back.json()[field], "2026-03-01T08:30:00Z", "{uri}");
+    }
     Ok(())
 }
 
