@@ -25,6 +25,6 @@ pub use ddl::{create_table, database_tables};
 pub use error::{Error, Result};
 pub use load::{BatchLog, BatchRange, Loader, LoaderStatus, NoLog, Start};
 pub use options::{Connection, LoaderOptions};
-pub use reconcile::{Difference, compare, difference};
+pub use reconcile::{Difference, compare, difference, held};
 pub use rows::{LoadEpoch, MartRows};
 pub use spec::{MartKind, MartSpec, raw_marts};

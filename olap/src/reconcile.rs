@@ -32,16 +32,15 @@ impl Difference {
     }
 }
 
-/// Compares what ClickHouse holds of `mart` with the view's rows at the same position, row by row.
+/// What ClickHouse holds of a mart: its columns, and the weight in a history mart.
 ///
 /// # Errors
-/// [`Error::Clickhouse`]; [`Error::Columns`] when the table's columns are others.
-pub async fn compare(
+/// [`Error::Clickhouse`].
+pub async fn held(
     clickhouse: &Clickhouse,
     database: &str,
     mart: &MartSpec,
-    view: &[RecordBatch],
-) -> Result<Difference> {
+) -> Result<Vec<RecordBatch>> {
     let names: Vec<String> = mart.schema.fields().iter().map(|f| quote(f.name())).collect();
     let columns = names.join(", ");
     let table = format!("{}.{}", quote(database), quote(&mart.name));
@@ -49,14 +48,23 @@ pub async fn compare(
         MartKind::History => format!("select {columns}, {WEIGHT} from {table}"),
         MartKind::Current | MartKind::Raw => format!("select {columns} from {table} final"),
     };
-    let held = clickhouse.select(&format!("read mart {}", mart.name), &sql).await?;
+    clickhouse.select(&format!("read mart {}", mart.name), &sql).await
+}
+
+/// Compares what ClickHouse [held] with the view's rows at the same position, row by row.
+///
+/// # Errors
+/// [`Error::Columns`] when the table's columns are others.
+pub fn compare(mart: &MartSpec, held: &[RecordBatch], view: &[RecordBatch]) -> Result<Difference> {
     let mut counts = Counts::new(&mart.name, &mart.schema)?;
     for rows in view {
         counts.add(rows, None, 1)?;
     }
-    for rows in &held {
+    for rows in held {
         let weights = (mart.kind == MartKind::History)
-            .then(|| cast(rows.column(names.len()), &arrow::datatypes::DataType::Int64))
+            .then(|| {
+                cast(rows.column(mart.schema.fields().len()), &arrow::datatypes::DataType::Int64)
+            })
             .transpose()?;
         counts.add(rows, weights.as_ref(), -1)?;
     }

@@ -81,10 +81,12 @@ impl OpenFeed for Log {
                 Arc::clone(&self.clock),
             );
             options.start = start;
-            if purpose == Purpose::Apply {
-                options.copy = self.copy.clone();
-            }
-            let source = Source::open(options).await.map_err(|error| failed(&error))?;
+            options.copy = self.copy.clone();
+            let source = match purpose {
+                Purpose::Apply => Source::open(options).await,
+                Purpose::Verify => Source::look_back(options).await,
+            };
+            let source = source.map_err(|error| failed(&error))?;
             Ok(Box::new(SourceFeed(source)) as Box<dyn EpochFeed>)
         }
         .boxed()

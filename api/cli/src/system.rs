@@ -104,6 +104,7 @@ impl System {
 
         let shutdown = CancellationToken::new();
         tokio::spawn(shutdown.clone().run_until_cancelled_owned(keep_house(kernel.clone())));
+        let dead_letters = feed::dead_letters(&folders)?;
         let state = GatewayState::new(GatewayParts {
             kernel: kernel.clone(),
             identity: identity.clone(),
@@ -113,8 +114,9 @@ impl System {
                 postgres_url: stack.endpoints().postgres_url.clone(),
                 kafka_brokers: stack.endpoints().kafka_brokers.clone(),
                 pipeline: pipeline.clone(),
+                dead_letters: dead_letters.clone(),
             }),
-            dead_letters: Some(feed::dead_letters(&folders)?),
+            dead_letters: Some(dead_letters),
             metrics,
             parts: parts(&stack, &relay, &pipeline),
             options: Options {
@@ -205,11 +207,8 @@ fn stack_options(settings: &Settings) -> millrace_local::Options {
     }
 }
 
-pub async fn start_relay(
-    settings: &Settings,
-    stack: &Stack,
-    folders: &Folders,
-) -> Result<RelayHandle> {
+/// What the relay and its remedies are told.
+pub fn relay_options(settings: &Settings, stack: &Stack, folders: &Folders) -> RelayOptions {
     let endpoints = stack.endpoints();
     let mut options = RelayOptions::new(
         endpoints.postgres_url.clone(),
@@ -220,7 +219,15 @@ pub async fn start_relay(
     options.partitions = settings.kafka.partitions;
     options.confirm_delay = Duration::from_secs(settings.relay.acknowledge_delay_seconds);
     options.outbox_keep_days = settings.relay.outbox_days;
-    let relay = Relay::start(options);
+    options
+}
+
+pub async fn start_relay(
+    settings: &Settings,
+    stack: &Stack,
+    folders: &Folders,
+) -> Result<RelayHandle> {
+    let relay = Relay::start(relay_options(settings, stack, folders));
     let mut status = relay.watch();
     let leading = status
         .wait_for(|status| matches!(status.phase, Phase::Leading) || status.phase.has_ended());
@@ -230,6 +237,9 @@ pub async fn start_relay(
     };
     match phase {
         Phase::Leading => Ok(relay),
+        Phase::Halted(error) => bail!(
+            "the relay halts: {error}\nhint: give the commands named here the same --data-dir and --config"
+        ),
         phase => match phase.error() {
             Some(error) => bail!("the relay is {}: {error}", phase.name()),
             None => bail!("the relay is still {} after {RELAY_START_MAX:?}", phase.name()),

@@ -18,10 +18,10 @@ pub enum Error {
     Address { reason: String },
     #[error("reading the log: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
-    #[error("{topic}[{partition}]@{offset} is not an event of the relay: {reason}")]
-    Foreign { topic: String, partition: i32, offset: i64, reason: String },
     #[error("the end of the log was not reached in {0:?}: is the broker overloaded?")]
     LogTimeout(Duration),
+    #[error("the dead letters: {0}")]
+    DeadLetters(#[from] millrace_source::Error),
     #[error(transparent)]
     Views(#[from] millrace_views::Error),
     #[error(transparent)]

@@ -15,6 +15,7 @@ mod log;
 mod moment;
 
 use millrace_events::Position;
+use millrace_source::DeadLetters;
 use millrace_views::PipelineHandle;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -23,6 +24,7 @@ use sqlx::PgPool;
 pub use error::{Error, Result};
 pub use finding::Finding;
 
+use crate::check::Passage;
 use crate::log::Log;
 use crate::moment::Moment;
 
@@ -35,6 +37,7 @@ pub struct Doctor {
     pub postgres_url: SecretString,
     pub kafka_brokers: String,
     pub pipeline: PipelineHandle,
+    pub dead_letters: DeadLetters,
 }
 
 /// What an examination found.
@@ -56,12 +59,15 @@ impl Doctor {
     /// Runs every check.
     ///
     /// # Errors
-    /// A part that can't be reached; a violated invariant is a finding, not an error.
+    /// A part that can't be reached; a violated invariant is a finding, not an error, and so is a
+    /// pipeline that stands still.
     pub async fn examine(&self) -> Result<Report> {
         let moment = Moment::export(&self.postgres_url).await?;
         let mut reader = moment.reader(&self.pool).await?;
-        moment.wait_until_applied(&self.pipeline).await?;
-        let log = Log::read(&self.kafka_brokers).await?;
+        let late = moment.wait_until_applied(&self.pipeline).await.err();
+        let status = self.pipeline.status();
+        let (log, audit) = tokio::join!(Log::read(&self.kafka_brokers), self.pipeline.audit());
+        let log = log?;
         let position = log.position_of(moment.lsn);
 
         let mut findings = vec![
@@ -73,9 +79,10 @@ impl Doctor {
             check::positions_are_gapless(&log, position),
         ];
         drop(reader);
-        findings.push(check::views_equal_batch(self).await?);
-        findings.push(check::all_is_accounted_for(self));
-        findings.push(check::marts_equal_views(self).await?);
+        findings.push(check::views_equal_batch(&audit));
+        let passage = Passage { status, late, log_end: log.end(), audit: audit.as_ref().ok() };
+        findings.push(check::all_is_accounted_for(passage, &self.dead_letters).await?);
+        findings.push(check::marts_equal_views(self, &audit));
         Ok(Report { position, findings })
     }
 }

@@ -29,12 +29,19 @@ pub(crate) struct Log {
     pub(crate) entries: Vec<Entry>,
     /// Events of one aggregate that stand in the wrong order, as text.
     pub(crate) disordered: Vec<String>,
+    /// Messages that are no events of the relay.
+    pub(crate) foreign: usize,
 }
 
 impl Log {
     pub(crate) async fn read(brokers: &str) -> Result<Self> {
         let brokers = brokers.to_owned();
         tokio::task::spawn_blocking(move || read(&brokers)).await?
+    }
+
+    /// The last position there is.
+    pub(crate) fn end(&self) -> Position {
+        self.entries.last().map(|entry| entry.position).unwrap_or_default()
     }
 
     /// The last position committed before `lsn`.
@@ -72,6 +79,7 @@ fn read(brokers: &str) -> Result<Log> {
 
     let mut entries = Vec::new();
     let mut disordered = Vec::new();
+    let mut foreign = 0;
     let mut newest: HashMap<(String, Vec<u8>), Position> = HashMap::new();
     let mut heard = Instant::now();
     while !left.is_empty() {
@@ -87,7 +95,11 @@ fn read(brokers: &str) -> Result<Log> {
         if left.get(&partition).is_some_and(|last| message.offset() >= *last) {
             left.remove(&partition);
         }
-        let entry = entry(&message)?;
+        // The source keeps what it can't place apart and goes on; so does this.
+        let Some(entry) = entry(&message) else {
+            foreign += 1;
+            continue;
+        };
         let aggregate = (message.topic().to_owned(), message.key().unwrap_or_default().to_vec());
         let before = newest.entry(aggregate).or_default();
         // A copy sent again after a crash stands behind newer ones with its old position.
@@ -100,28 +112,19 @@ fn read(brokers: &str) -> Result<Log> {
         entries.push(entry);
     }
     entries.sort_by_key(|entry| entry.position);
-    Ok(Log { entries, disordered })
+    Ok(Log { entries, disordered, foreign })
 }
 
-fn entry(message: &impl Message) -> Result<Entry> {
+/// None for a message without the relay's headers.
+fn entry(message: &impl Message) -> Option<Entry> {
     let place = format!("{}[{}]@{}", message.topic(), message.partition(), message.offset());
-    let foreign = |reason: String| Error::Foreign {
-        topic: message.topic().to_owned(),
-        partition: message.partition(),
-        offset: message.offset(),
-        reason,
-    };
-    let headers = message.headers();
+    let headers = message.headers()?;
     let value = |name: &str| {
-        let found = headers.and_then(|headers| headers.iter().find(|header| header.key == name));
-        found
-            .and_then(|header| std::str::from_utf8(header.value?).ok())
-            .ok_or_else(|| foreign(format!("header {name} is missing")))
+        let found = headers.iter().find(|header| header.key == name)?;
+        std::str::from_utf8(found.value?).ok()
     };
-    let unreadable = |name: &str| foreign(format!("header {name} can't be read"));
-    let position = value(header::POSITION)?;
-    let position = position.parse().map(Position).map_err(|_| unreadable(header::POSITION))?;
-    let lsn = value(header::LSN)?.parse().map_err(|_| unreadable(header::LSN))?;
-    let event_id = value(header::EVENT_ID)?.parse().map_err(|_| unreadable(header::EVENT_ID))?;
-    Ok(Entry { position, lsn, event_id, place })
+    let position = Position(value(header::POSITION)?.parse().ok()?);
+    let lsn = value(header::LSN)?.parse().ok()?;
+    let event_id = value(header::EVENT_ID)?.parse().ok()?;
+    Some(Entry { position, lsn, event_id, place })
 }

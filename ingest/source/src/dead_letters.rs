@@ -19,6 +19,7 @@ use crate::{Error, Foreign, Message};
 
 const LETTER: &str = ".jsonl";
 const REPLAYED: &str = ".replayed";
+const FOREIGN: &str = "foreign";
 
 /// The dead letters in one folder of an object store.
 #[derive(Clone, Debug)]
@@ -55,6 +56,18 @@ pub struct DeadEvent {
     pub reason: String,
     pub key: Payload,
     /// The envelope as it was; a tombstone has none.
+    pub value: Option<Payload>,
+}
+
+/// A message that is no event: it has no place in the order and can't be replayed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignMessage {
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    /// Which header can't be read, and why.
+    pub reason: String,
+    pub key: Option<Payload>,
     pub value: Option<Payload>,
 }
 
@@ -137,16 +150,42 @@ impl DeadLetters {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
     ) -> Result<(), Error> {
-        let line = serde_json::json!({
-            "topic": topic,
-            "partition": partition,
-            "offset": offset,
-            "reason": foreign.reason,
-            "key": key.map(Payload::of),
-            "value": value.map(Payload::of),
-        });
-        let path = self.path(&format!("foreign/{topic}-{partition}-{offset:020}{LETTER}"));
-        self.put(path, format!("{line}\n").into_bytes()).await
+        let message = ForeignMessage {
+            topic: topic.to_owned(),
+            partition,
+            offset,
+            reason: foreign.reason.clone(),
+            key: key.map(Payload::of),
+            value: value.map(Payload::of),
+        };
+        let mut line = serde_json::to_vec(&message).expect("text and numbers are JSON");
+        line.push(b'\n');
+        let path = self.path(&format!("{FOREIGN}/{topic}-{partition}-{offset:020}{LETTER}"));
+        self.put(path, line).await
+    }
+
+    /// Messages that are no events, at most `limit` of them, by topic, partition and offset.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::ForeignDamaged`].
+    pub async fn foreign(&self, limit: usize) -> Result<Vec<ForeignMessage>, Error> {
+        let folder = self.path(FOREIGN);
+        let listed = self.store.list_with_delimiter(Some(&folder)).await;
+        let listed = listed.map_err(|source| self.failed(&folder, "listed", source))?;
+        let mut paths: Vec<Path> = listed.objects.into_iter().map(|it| it.location).collect();
+        paths.retain(|path| path.filename().is_some_and(|name| name.ends_with(LETTER)));
+        paths.sort_unstable();
+        paths.truncate(limit);
+        let mut messages = Vec::with_capacity(paths.len());
+        for path in paths {
+            let line = self.bytes(&path).await?;
+            let message = serde_json::from_slice(&line).map_err(|error| Error::ForeignDamaged {
+                path: path.to_string(),
+                reason: error.to_string(),
+            })?;
+            messages.push(message);
+        }
+        Ok(messages)
     }
 
     /// The letters after `after`, at most `limit` of them, by position.
@@ -219,10 +258,7 @@ impl DeadLetters {
 
     async fn read(&self, name: &Name) -> Result<DeadLetter, Error> {
         let path = self.path(&format!("{:020}-{:020}{LETTER}", name.id.0, name.last_position.0));
-        let failed = |source| self.failed(&path, "read", source);
-        let object = self.store.get(&path).await.map_err(failed)?;
-        let chunks: Vec<bytes::Bytes> = object.into_stream().try_collect().await.map_err(failed)?;
-        let lines = chunks.concat();
+        let lines = self.bytes(&path).await?;
         let events = serde_json::Deserializer::from_slice(&lines).into_iter();
         let events = events
             .collect::<Result<Vec<DeadEvent>, _>>()
@@ -233,6 +269,13 @@ impl DeadLetters {
             events,
             is_replayed: name.is_replayed,
         })
+    }
+
+    async fn bytes(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        let failed = |source| self.failed(path, "read", source);
+        let object = self.store.get(path).await.map_err(failed)?;
+        let chunks: Vec<bytes::Bytes> = object.into_stream().try_collect().await.map_err(failed)?;
+        Ok(chunks.concat())
     }
 
     async fn put(&self, path: Path, bytes: Vec<u8>) -> Result<(), Error> {

@@ -52,6 +52,8 @@ pub enum Error {
     NoDeadLetter { id: Position },
     #[error("the file of dead letter {id} can't be read: {reason}")]
     DeadLetterDamaged { id: Position, reason: String },
+    #[error("{path}, a message that is no event, can't be read: {reason}; move it away")]
+    ForeignDamaged { path: String, reason: String },
     #[error("dead letter {id} was not taken by its service: {reason}")]
     Replay { id: Position, reason: String },
     #[error("decoded columns of {table} don't fit its schema")]
@@ -80,6 +82,7 @@ impl Error {
             Self::CopyDamaged { .. } => "source_copy_damaged",
             Self::NoDeadLetter { .. } => "source_no_dead_letter",
             Self::DeadLetterDamaged { .. } => "source_dead_letter_damaged",
+            Self::ForeignDamaged { .. } => "source_foreign_damaged",
             Self::Replay { .. } => "source_replay",
             Self::Schema { .. } => "source_schema",
             Self::Closed => "source_closed",

@@ -25,7 +25,7 @@ mod source;
 pub use assemble::{Assembler, Frontiers, Missing, Offer};
 pub use copy::{CopyEpochs, CopyFile, LogCopy};
 pub use cutter::{CutEpoch, Cutter};
-pub use dead_letters::{DeadEvent, DeadLetter, DeadLetters, Payload};
+pub use dead_letters::{DeadEvent, DeadLetter, DeadLetters, ForeignMessage, Payload};
 pub use decode::{Decoder, Undecodable};
 pub use epoch::{Cut, SourceEpoch};
 pub use error::Error;

@@ -9,17 +9,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, Thread};
 
 use millrace_events::Position;
+use object_store::memory::InMemory;
+use object_store::path::Path;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::assemble::Missing;
 use crate::copy::CopyHandle;
 use crate::log::LogOptions;
-use crate::{Error, SourceEpoch, SourceOptions};
+use crate::{DeadLetters, Error, SourceEpoch, SourceOptions};
 use run::{Link, Run};
 
 /// Epochs made but not asked for yet: one is being worked on, one is ready, more only cost memory.
 const EPOCHS_AHEAD: usize = 1;
+
+/// What is read, and whether it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Log,
+    CopyThenLog,
+    /// As the one before, once more.
+    Back,
+}
 
 /// Reads the log from a cut on.
 #[derive(Debug)]
@@ -78,7 +89,7 @@ impl Source {
     /// # Errors
     /// [`Error::Broker`], [`Error::NoTopic`] after `options.open_wait`; [`Error::Partitions`].
     pub async fn open(options: SourceOptions) -> Result<Self, Error> {
-        Self::start(options, false).await
+        Self::start(options, Reading::Log).await
     }
 
     /// Goes on after `options.start`, reading from the second copy as far as it goes, then from the
@@ -88,16 +99,27 @@ impl Source {
     /// [`Error::Store`] when the second copy can't be reached. All others come in place of an epoch,
     /// among them [`Error::CopyDamaged`].
     pub async fn open_from_copy(options: SourceOptions) -> Result<Self, Error> {
-        Self::start(options, true).await
+        Self::start(options, Reading::CopyThenLog).await
     }
 
-    async fn start(options: SourceOptions, from_copy: bool) -> Result<Self, Error> {
+    /// As [`Source::open_from_copy`], but leaves nothing behind: neither dead letters nor files of the
+    /// copy are written, and nothing of it is in metrics, logs or traces.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    pub async fn look_back(options: SourceOptions) -> Result<Self, Error> {
+        let dead_letters = DeadLetters::new(Arc::new(InMemory::new()), Path::default());
+        Self::start(SourceOptions { dead_letters, ..options }, Reading::Back).await
+    }
+
+    async fn start(options: SourceOptions, reading: Reading) -> Result<Self, Error> {
         crate::metrics::describe();
         let (give, epochs) = mpsc::channel(EPOCHS_AHEAD);
         let (tell, status) = watch::channel(SourceStatus::default());
         let (opened, is_open) = oneshot::channel();
         let stop = Arc::new(AtomicBool::new(false));
-        let copy = options.copy.clone().map(|copy| {
+        let written = options.copy.clone().filter(|_| reading != Reading::Back);
+        let copy = written.map(|copy| {
             CopyHandle::start(copy, LogOptions::background(&options), private_runtime())
         });
         let (copy, copying) = copy.unzip();
@@ -105,7 +127,11 @@ impl Source {
             Link { give, tell, stop: stop.clone(), runtime: private_runtime(), copy: copy.clone() };
         let thread = std::thread::Builder::new()
             .name("millrace-source".to_owned())
-            .spawn(move || Run::run(options, link, from_copy, opened))
+            .spawn(move || {
+                let from_copy = reading != Reading::Log;
+                let read = || Run::run(options, link, from_copy, opened);
+                if reading == Reading::Back { unseen(read) } else { read() }
+            })
             .expect("the system has a thread left");
         let mut reader = Reader { thread: thread.thread().clone(), stop, threads: vec![thread] };
         reader.threads.extend(copying);
@@ -155,6 +181,14 @@ impl Source {
     pub fn status(&self) -> watch::Receiver<SourceStatus> {
         self.status.clone()
     }
+}
+
+/// Does what must leave no mark in metrics, logs and traces.
+fn unseen(work: impl FnOnce()) {
+    let nobody = tracing::subscriber::NoSubscriber::default();
+    tracing::subscriber::with_default(nobody, || {
+        metrics::with_local_recorder(&metrics::NoopRecorder, work);
+    });
 }
 
 /// A runtime for one thread's own waiting. The caller's may end while the thread still has to write

@@ -1,12 +1,20 @@
 use millrace_events::Position;
 use millrace_local::testing;
-use millrace_olap::{Error, Loader, MartSpec, compare};
+use millrace_olap::{Difference, Error, Loader, MartSpec, compare, held};
 
 use crate::given::*;
 
+async fn difference(
+    server: &testing::ClickHouse,
+    mart: &MartSpec,
+    rows: arrow::array::RecordBatch,
+) -> Difference {
+    let held = held(&clickhouse(server), "millrace", mart).await.expect("held");
+    compare(mart, &held, &[rows]).expect("compared")
+}
+
 async fn holds(server: &testing::ClickHouse, mart: &MartSpec, rows: arrow::array::RecordBatch) {
-    let difference =
-        compare(&clickhouse(server), "millrace", mart, &[rows]).await.expect("compared");
+    let difference = difference(server, mart, rows).await;
     assert!(difference.is_none(), "{}: {difference:?}", mart.name);
 }
 
@@ -22,9 +30,7 @@ async fn marts_hold_what_was_sent_and_a_comparison_names_what_is_not() {
         Loader::start(options(&server), vec![current(), history()], start(&Noted::default(), 0));
     load(&loader, &[0, 3, 4, 9, 25]).await;
     both_hold(&server, 25).await;
-    let difference = compare(&clickhouse(&server), "millrace", &history(), &[rows(2..=26)])
-        .await
-        .expect("compared");
+    let difference = difference(&server, &history(), rows(2..=26)).await;
     assert_eq!(difference.missing.len(), 1);
     assert!(difference.missing[0].contains("position=26"), "{difference:?}");
     assert!(difference.surplus[0].contains("position=1 "), "{difference:?}");

@@ -25,12 +25,24 @@ pub async fn run(settings: &Settings, command: &DeadLetters, output: Output) -> 
                     letter["reason"].clone(),
                 ]);
             }
+            // No event, so no position: called by its place in the log, and not replayable.
+            for message in letters["foreign"].as_array().into_iter().flatten() {
+                let part = |name: &str| message[name].to_string();
+                let topic = message["topic"].as_str().unwrap_or_default();
+                rows.push(vec![
+                    format!("{topic}[{}]@{}", part("partition"), part("offset")).into(),
+                    0.into(),
+                    Value::Null,
+                    false.into(),
+                    message["reason"].clone(),
+                ]);
+            }
             rows.print(output)
         }
         DeadLetters::Replay { ids } => {
             let answer: Value =
                 operator.post("/api/v1/dead-letters/replay", &json!({"ids": ids})).await?;
-            let replayed = answer["replayed"].as_array().map_or(0, Vec::len);
+            let replayed = &answer["replayed"];
             eprintln!("{replayed} transactions were appended to the log again");
             Ok(())
         }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use millrace_events::Position;
 use millrace_kernel::{Actor, Permission};
-use millrace_source::DeadLetter;
+use millrace_source::{DeadLetter, ForeignMessage};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use utoipa::ToSchema;
@@ -19,6 +19,18 @@ const SHOWN_MAX: usize = 1000;
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeadLetters {
     dead_letters: Vec<Shown>,
+    /// Messages of the log that are no events: they can't be replayed.
+    foreign: Vec<Foreign>,
+}
+
+/// A message without the relay's headers: something else wrote to the topic.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ForeignMessage)]
+struct Foreign {
+    topic: String,
+    partition: i32,
+    offset: i64,
+    reason: String,
 }
 
 /// A transaction of which an event could not be applied.
@@ -52,7 +64,7 @@ pub(super) struct Replayed {
     get,
     path = "/api/v1/dead-letters",
     tag = "Operations",
-    responses((status = 200, description = "Transactions that could not be applied, with the reason", body = DeadLetters))
+    responses((status = 200, description = "Transactions that could not be applied and messages that are no events, with the reason", body = DeadLetters))
 )]
 pub(super) async fn list(
     State(gateway): State<GatewayState>,
@@ -61,7 +73,13 @@ pub(super) async fn list(
     actor.require(Permission::SystemOperate, None)?;
     let store = gateway.dead_letters().ok_or(Error::PipelineAbsent)?;
     let letters = store.list(Position::START, SHOWN_MAX).await.map_err(Error::DeadLetters)?;
-    Ok(Json(DeadLetters { dead_letters: letters.iter().map(show).collect() }))
+    let foreign = store.foreign(SHOWN_MAX).await.map_err(Error::DeadLetters)?;
+    let foreign = foreign.into_iter().map(|message| {
+        let ForeignMessage { topic, partition, offset, reason, .. } = message;
+        Foreign { topic, partition, offset, reason }
+    });
+    let dead_letters = letters.iter().map(show).collect();
+    Ok(Json(DeadLetters { dead_letters, foreign: foreign.collect() }))
 }
 
 /// Replay dead letters

@@ -655,6 +655,8 @@ export interface components {
         };
         DeadLetters: {
             dead_letters: components["schemas"]["DeadLetter"][];
+            /** @description Messages of the log that are no events: they can't be replayed. */
+            foreign: components["schemas"]["ForeignMessage"][];
         };
         /** Format: uuid */
         EntryId: string;
@@ -687,6 +689,15 @@ export interface components {
             field: string;
             /** @description What is wrong and what would be right. */
             message: string;
+        };
+        /** @description A message without the relay's headers: something else wrote to the topic. */
+        ForeignMessage: {
+            /** Format: int64 */
+            offset: number;
+            /** Format: int32 */
+            partition: number;
+            reason: string;
+            topic: string;
         };
         /** @description Two tokens: one to show with each request, one to get the next two with. */
         Grant: {
@@ -1610,7 +1621,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Transactions that could not be applied, with the reason */
+            /** @description Transactions that could not be applied and messages that are no events, with the reason */
             200: {
                 headers: {
                     [name: string]: unknown;

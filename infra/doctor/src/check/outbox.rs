@@ -57,7 +57,11 @@ pub(crate) async fn outbox_is_in_log(
             ));
         }
     }
-    Ok(finding.examined(kept.len(), "outbox rows"))
+    let beside = match log.foreign {
+        0 => String::new(),
+        foreign => format!("; {foreign} messages of the log are no events"),
+    };
+    Ok(finding.examined(kept.len(), &format!("outbox rows{beside}")))
 }
 
 /// OUT-3, up to `until`: what was published while the partitions were read, one after the other, may

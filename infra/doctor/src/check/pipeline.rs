@@ -1,24 +1,27 @@
 //! PIP-1 and PIP-2.
 
-use crate::{Doctor, Finding, Result};
+use std::collections::BTreeSet;
+
+use millrace_events::Position;
+use millrace_source::DeadLetters;
+use millrace_views::{Audit, State, Status};
+
+use crate::{Error, Finding, Result};
 
 /// PIP-1.
-pub(crate) async fn views_equal_batch(doctor: &Doctor) -> Result<Finding> {
+pub(crate) fn views_equal_batch(audit: &millrace_views::Result<Audit>) -> Finding {
     let mut finding =
         Finding::new("PIP-1", "a view at position P equals batch SQL over all events up to P");
-    let mut rows = 0;
-    let live: Vec<String> = doctor
-        .pipeline
-        .views()
-        .iter()
-        .filter(|view| doctor.pipeline.snapshot(&view.name).is_ok())
-        .map(|view| view.name.clone())
-        .collect();
-    let count = live.len();
-    for name in live {
-        let verified = doctor.pipeline.verify(&name).await?;
-        rows += verified.rows;
-        let at = verified.position;
+    let audit = match audit {
+        Ok(audit) => audit,
+        Err(error) => {
+            finding.violate(format!("the views can't be compared: {error}"));
+            return finding.examined("no", "live views");
+        }
+    };
+    let at = audit.position;
+    for verified in &audit.views {
+        let name = &verified.view;
         for row in &verified.difference.missing {
             finding.violate(format!("{name} at position {at}: batch SQL does not have {row}"));
         }
@@ -26,31 +29,63 @@ pub(crate) async fn views_equal_batch(doctor: &Doctor) -> Result<Finding> {
             finding.violate(format!("{name} at position {at}: the view does not have {row}"));
         }
     }
-    Ok(finding.examined(rows, &format!("rows of {count} live views")))
+    let rows: usize = audit.views.iter().map(|verified| verified.rows).sum();
+    finding.examined(rows, &format!("rows of {} live views", audit.views.len()))
+}
+
+/// How far the pipeline is, beside what the log says.
+pub(crate) struct Passage<'a> {
+    /// Before the log was read.
+    pub(crate) status: Status,
+    /// Why the views did not come to PostgreSQL's moment, if they did not.
+    pub(crate) late: Option<Error>,
+    pub(crate) log_end: Position,
+    /// None when the log could not be read once more.
+    pub(crate) audit: Option<&'a Audit>,
 }
 
 /// PIP-2.
-pub(crate) fn all_is_accounted_for(doctor: &Doctor) -> Finding {
+pub(crate) async fn all_is_accounted_for(
+    passage: Passage<'_>,
+    dead_letters: &DeadLetters,
+) -> Result<Finding> {
     let mut finding = Finding::new(
         "PIP-2",
-        "applied + dead-lettered = position; the position never passes the end of the log; no view has stopped",
+        "every position is applied or kept as a dead letter; the views never pass the end of the log, and none has stopped",
     );
-    let status = doctor.pipeline.status();
-    let accounted = status.applied + status.dead_lettered;
-    if accounted != status.position.0 {
-        finding.violate(format!(
-            "{} applied + {} dead-lettered = {accounted}, but the position is {}",
-            status.applied, status.dead_lettered, status.position
-        ));
+    let Passage { status, late, log_end, audit } = passage;
+    if let State::Stopped { reason } = &status.state {
+        finding.violate(format!("the pipeline has stopped: {reason}"));
     }
-    if status.position > status.log_end {
-        finding.violate(format!(
-            "the position {} is behind the end of the log {}",
-            status.position, status.log_end
-        ));
+    if let Some(late) = late {
+        finding.violate(format!("the views do not get to what PostgreSQL has committed: {late}"));
+    }
+    if status.position > log_end {
+        let position = status.position;
+        finding.violate(format!("the views are at position {position}, the log ends at {log_end}"));
     }
     for stopped in &status.stopped_views {
-        finding.violate(format!("a view has stopped: {stopped:?}"));
+        finding.violate(format!("view {} has stopped: {}", stopped.view, stopped.reason));
     }
-    finding.examined(status.position, "events passed")
+    let Some(audit) = audit else { return Ok(finding.examined("no", "positions: not read again")) };
+    let counted = (audit.applied, audit.dead_lettered);
+    let dead = audit.undecodable.len() as u64;
+    if counted != (audit.position.0.saturating_sub(dead), dead) {
+        finding.violate(format!(
+            "the pipeline counts {} events applied and {} dead-lettered up to position {}; {dead} can't be decoded",
+            counted.0, counted.1, audit.position
+        ));
+    }
+    let kept = kept(dead_letters).await?;
+    for position in audit.undecodable.iter().filter(|position| !kept.contains(position)) {
+        finding
+            .violate(format!("position {position} was not applied, and no dead letter holds it"));
+    }
+    Ok(finding.examined(audit.position, &format!("positions, {dead} of them dead-lettered")))
+}
+
+/// Positions whose events are kept as dead letters.
+async fn kept(dead_letters: &DeadLetters) -> Result<BTreeSet<Position>> {
+    let letters = dead_letters.list(Position::START, usize::MAX).await?;
+    Ok(letters.iter().flat_map(|letter| &letter.events).map(|event| event.position).collect())
 }

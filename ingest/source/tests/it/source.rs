@@ -102,6 +102,45 @@ async fn a_gap_is_waited_for_then_reported_then_mended() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Every file below a folder, with its bytes.
+fn files(folder: &std::path::Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
+    let mut files = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => files.append(&mut self::files(&path)),
+            false => drop(files.insert(path.clone(), std::fs::read(&path).expect("bytes"))),
+        }
+    }
+    files
+}
+
+#[tokio::test]
+async fn looking_back_reads_copy_and_log_and_writes_nothing() -> anyhow::Result<()> {
+    let broker = Broker::start().await?;
+    let mut log = given_log(38, 400);
+    let poisoned = log.len() - 1;
+    log[poisoned].value = None;
+    let (older, newer) = log.split_at(log.len() / 2);
+    broker.append(older)?;
+    let options = || SourceOptions { copy: Some(broker.copy()), ..broker.options(&Cut::default()) };
+    let mut source = Source::open(options()).await?;
+    epochs_up_to(&mut source, older.len()).await?;
+    source.flush_copy().await?;
+    source.close().await;
+    broker.append(newer)?;
+    let before = files(broker.folder.path());
+    assert!(!before.is_empty(), "there is a copy to read");
+
+    let mut back = Source::look_back(options()).await?;
+    let epochs = epochs_up_to(&mut back, log.len()).await?;
+    assert_eq!(contents(&epochs), rows_of(&log));
+    assert!(epochs.last().is_some_and(|epoch| epoch.cut.dead_lettered > 0));
+    back.close().await;
+    assert_eq!(files(broker.folder.path()), before);
+    Ok(())
+}
+
 #[tokio::test]
 async fn poison_goes_to_the_dead_letters_and_can_be_replayed() -> anyhow::Result<()> {
     let broker = Broker::start().await?;
@@ -124,12 +163,17 @@ async fn poison_goes_to_the_dead_letters_and_can_be_replayed() -> anyhow::Result
     let poisoned = listed[0].events[1].value.as_ref().and_then(|value| value.bytes());
     assert_eq!(poisoned.as_deref(), Some(&b"\xff{"[..]));
     assert_eq!(listed[1].events[0].value, None);
-    let foreign = broker.folder.path().join("dead-letters/foreign");
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !foreign.exists() {
+    let mut foreign = letters.foreign(10).await?;
+    while foreign.is_empty() {
         assert!(Instant::now() < deadline, "the foreign message was not kept");
         tokio::time::sleep(Duration::from_millis(20)).await;
+        foreign = letters.foreign(10).await?;
     }
+    assert_eq!((foreign.len(), foreign[0].topic.as_str()), (1, Topic::Billing.as_str()));
+    assert!(foreign[0].reason.contains("header"), "{foreign:?}");
+    let value = foreign[0].value.as_ref().and_then(|value| value.bytes());
+    assert_eq!(value.as_deref(), Some(&b"\xffhello"[..]));
 
     // Reading it all again keeps the same letters.
     let mut again = Source::open(broker.options(&Cut::default())).await?;

@@ -105,15 +105,6 @@ impl PipelineHandle {
         Ok(ViewSnapshot::of(&*self.hub.latest()?, view))
     }
 
-    /// The rows of several live views at one position.
-    ///
-    /// # Errors
-    /// As [`Self::snapshot`].
-    pub fn snapshots(&self, names: &[&str]) -> Result<Vec<ViewSnapshot>> {
-        let published = self.hub.latest()?;
-        names.iter().map(|name| Ok(ViewSnapshot::of(&published, self.live(name)?))).collect()
-    }
-
     /// The changes of a live view: behind `from` while they are retained, else after a reset and a
     /// snapshot; a snapshot first where there is no `from`.
     ///

@@ -1,5 +1,6 @@
 //! Events in, snapshots and marts out, one epoch at a time.
 
+mod audit;
 mod feed;
 mod folder;
 mod handle;
@@ -12,8 +13,8 @@ mod split;
 mod status;
 mod subscribe;
 mod trace;
-mod verify;
 
+pub use audit::{Audit, Reconciled, Verified};
 pub use feed::{EpochFeed, OpenFeed, Purpose};
 pub use handle::{PipelineHandle, Target, ViewSnapshot};
 pub use hub::Published;
@@ -21,4 +22,3 @@ pub use options::PipelineOptions;
 pub use session::Pipeline;
 pub use status::{CheckpointStatus, State, Status, StoppedViewStatus};
 pub use subscribe::{Subscription, Update};
-pub use verify::{Reconciled, Verified};

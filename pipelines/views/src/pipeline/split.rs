@@ -3,7 +3,7 @@
 //! What a mart has received up to a position must be followed by exactly what comes behind it: an
 //! epoch that straddled the position could cancel out a change that the mart has seen one half of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Bound;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -27,6 +27,16 @@ impl Piece {
     /// Events handed on: those that became dead letters are not among them.
     pub fn events(&self) -> u64 {
         self.tables.iter().map(|(_, rows)| rows.num_rows() as u64).sum()
+    }
+
+    /// Positions that no table has an event at: those of dead letters.
+    pub fn lacks(&self) -> Vec<Position> {
+        if self.events() == self.last.0 + 1 - self.first.0 {
+            return Vec::new();
+        }
+        let rows = self.tables.iter().flat_map(|(_, rows)| positions(rows));
+        let there: HashSet<u64> = rows.map(|position| position.cast_unsigned()).collect();
+        (self.first.0..=self.last.0).filter(|at| !there.contains(at)).map(Position).collect()
     }
 }
 
