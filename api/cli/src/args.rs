@@ -48,6 +48,9 @@ pub enum Command {
     /// Events that could not be applied
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// Mend what the relay does not decide by itself
+    #[command(subcommand)]
+    Relay(Relay),
     /// Check a running system: versions, lag, freshness, and the invariants
     Doctor,
     /// Measure, on an embedded system of its own unless URLs are given
@@ -102,7 +105,38 @@ pub enum DeadLetters {
     /// Append them to the log again, at new positions
     Replay {
         /// Which; all when none is named
-        ids: Vec<String>,
+        ids: Vec<u64>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Relay {
+    /// Go on after the relay has halted; the system must not be running
+    #[command(subcommand)]
+    Recover(Recover),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Recover {
+    /// Go on with a new replication slot
+    ///
+    /// For a slot that is missing, was invalidated, or is ahead of what is known to be in the log, and
+    /// for a lost or damaged relay.json. What the log lacks is sent from the outbox tables, as one
+    /// transaction at new positions; nothing is sent twice. A database that is not the one the log was
+    /// written from is refused.
+    LostSlot,
+    /// Go on with a database that was restored from a backup, or with another server
+    ///
+    /// Events of the log that this database does not have are orphans: they are listed in
+    /// orphans-<incarnation>.jsonl beside relay.json. They stay in the log, and in views and marts, until
+    /// those are filled again without them.
+    NewIncarnation {
+        /// The last position the backup holds; needed where the restored outbox has no event of the log
+        #[arg(long, value_name = "POSITION")]
+        restored_to: Option<u64>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
 }
 

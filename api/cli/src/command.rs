@@ -4,6 +4,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
 pub mod migrate;
+pub mod relay;
 pub mod up;
 pub mod views;
 

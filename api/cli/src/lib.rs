@@ -47,6 +47,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::DeadLetters(letters) => {
             command::dead_letters::run(&settings()?, &letters, common.output).await?;
         }
+        Command::Relay(relay) => command::relay::run(settings()?, &relay, common.output).await?,
         Command::Doctor => return command::doctor::run(&settings()?, common.output).await,
         Command::Bench(bench) => bench::run(bench).await?,
         Command::Config => command::say(Settings::defaults())?,

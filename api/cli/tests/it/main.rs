@@ -3,4 +3,5 @@
 mod crash;
 mod doctor;
 mod program;
+mod relay;
 mod trace;

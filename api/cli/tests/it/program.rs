@@ -1,7 +1,7 @@
 //! The `millrace` program as a process of its own, and a small shop in it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use millrace_cli::bench::world::World;
@@ -68,6 +68,37 @@ impl Program {
             assert!(Instant::now() < deadline, "the program is not up: {}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// `millrace up`, which must refuse to start; what it says.
+    pub fn refused(&self) -> String {
+        self.fail(&["up", "--port", "0"])
+    }
+
+    /// A command that must succeed; its JSON.
+    pub fn run(&self, arguments: &[&str]) -> Value {
+        let ended = self.command(arguments);
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{arguments:?}: {said}");
+        serde_json::from_slice(&ended.stdout).expect("JSON on stdout")
+    }
+
+    /// A command that must fail; what it says.
+    pub fn fail(&self, arguments: &[&str]) -> String {
+        let ended = self.command(arguments);
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8(ended.stderr).expect("text")
+    }
+
+    /// Runs the program beside the one that serves, and waits for its end.
+    fn command(&self, arguments: &[&str]) -> Output {
+        let ended = Command::new(env!("CARGO_BIN_EXE_millrace"))
+            .args(arguments)
+            .args(["--output", "json", "--data-dir"])
+            .arg(self.data_dir.path())
+            .stdin(Stdio::null())
+            .output();
+        ended.expect("the program runs")
     }
 
     async fn answers(&self) -> bool {
