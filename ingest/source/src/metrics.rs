@@ -36,6 +36,10 @@ pub(crate) fn describe() {
     metrics::describe_gauge!(BUFFERED, Bytes, "Events held until their turn");
     metrics::describe_gauge!(OLDEST, Seconds, "Age of the oldest event of the last epoch");
     metrics::describe_gauge!(COPY_LAG, Count, "Positions given out and not yet in the second copy");
+    // What has never happened is told as 0, so that an alarm on its growth sees the first time.
+    for rare in [FOREIGN, COPIES, GAPS] {
+        counter!(rare).increment(0);
+    }
 }
 
 /// One epoch as it leaves.

@@ -1,5 +1,6 @@
 //! What readers rely on while the relay runs: frontier, tombstones, metrics of the slot.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -123,15 +124,26 @@ async fn what_operators_watch_is_measured() -> Result<()> {
     let relay = bench.lead(bench.options()).await?;
     bench.commit_some(5).await?;
     until_position(&relay, 5).await?;
-    for name in [
-        "millrace_relay_events_total",
-        "millrace_relay_publish_seconds",
-        "millrace_relay_lag_bytes",
-        "millrace_relay_oldest_unsent_seconds",
-        "millrace_relay_alarm{reason=\"slot\"}",
-        "millrace_relay_alarm{reason=\"lag\"}",
-    ] {
-        eventually(name, || async { Ok(metrics.render().contains(name)) }).await?;
+    let documented: BTreeSet<&str> = include_str!("../../../../infra/docs/metrics.md")
+        .split('`')
+        .filter(|word| word.starts_with("millrace_relay_") && !word.contains(' '))
+        .collect();
+    ensure!(documented.len() == 5, "{documented:?}");
+    eventually("exactly what is documented", || async {
+        let text = metrics.render();
+        let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        Ok(told.filter(|name| name.starts_with("millrace_relay_")).collect::<BTreeSet<_>>()
+            == documented)
+    })
+    .await?;
+    let text = metrics.render();
+    for reason in ["slot", "lag"] {
+        ensure!(text.contains(&format!("millrace_relay_alarm{{reason=\"{reason}\"}}")), "{text}");
     }
+    let events = text.lines().find_map(|line| line.strip_prefix("millrace_relay_events_total "));
+    ensure!(
+        events.is_some_and(|count| count.parse::<u64>().is_ok_and(|count| count >= 5)),
+        "{text}"
+    );
     stop(relay).await
 }

@@ -4,5 +4,6 @@ mod assemble;
 mod broker;
 mod decode;
 mod given;
+mod metrics;
 mod source;
 mod trace;

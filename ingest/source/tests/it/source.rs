@@ -1,5 +1,7 @@
 //! The whole source on a real broker.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use millrace_events::{Lsn, Position, Topic};
@@ -15,7 +17,7 @@ fn given_log(seed: u64, transactions: usize) -> Vec<Message> {
 }
 
 /// What the log's rows are, by the parts that need no broker.
-fn rows_of(log: &[Message]) -> std::collections::BTreeMap<String, arrow::array::RecordBatch> {
+fn rows_of(log: &[Message]) -> BTreeMap<String, arrow::array::RecordBatch> {
     let cut = Cutter::new(Cut::default()).cut(log, Default::default()).expect("a log");
     contents([&cut.epoch])
 }
@@ -103,16 +105,18 @@ async fn a_gap_is_waited_for_then_reported_then_mended() -> anyhow::Result<()> {
 }
 
 /// Every file below a folder, with its bytes.
-fn files(folder: &std::path::Path) -> std::collections::BTreeMap<std::path::PathBuf, Vec<u8>> {
-    let mut files = std::collections::BTreeMap::new();
+fn kept_in(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut kept = BTreeMap::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => files.append(&mut self::files(&path)),
-            false => drop(files.insert(path.clone(), std::fs::read(&path).expect("bytes"))),
+        if path.is_dir() {
+            kept.append(&mut kept_in(&path));
+        } else {
+            let bytes = std::fs::read(&path).expect("bytes");
+            kept.insert(path, bytes);
         }
     }
-    files
+    kept
 }
 
 #[tokio::test]
@@ -121,7 +125,10 @@ async fn looking_back_reads_copy_and_log_and_writes_nothing() -> anyhow::Result<
     let mut log = given_log(38, 400);
     let poisoned = log.len() - 1;
     log[poisoned].value = None;
-    let (older, newer) = log.split_at(log.len() / 2);
+    let begins = |message: &Message| message.number == 1;
+    let half = log.len() / 2;
+    let middle = half + log[half..].iter().position(begins).expect("a transaction begins");
+    let (older, newer) = log.split_at(middle);
     broker.append(older)?;
     let options = || SourceOptions { copy: Some(broker.copy()), ..broker.options(&Cut::default()) };
     let mut source = Source::open(options()).await?;
@@ -129,7 +136,7 @@ async fn looking_back_reads_copy_and_log_and_writes_nothing() -> anyhow::Result<
     source.flush_copy().await?;
     source.close().await;
     broker.append(newer)?;
-    let before = files(broker.folder.path());
+    let before = kept_in(broker.folder.path());
     assert!(!before.is_empty(), "there is a copy to read");
 
     let mut back = Source::look_back(options()).await?;
@@ -137,7 +144,7 @@ async fn looking_back_reads_copy_and_log_and_writes_nothing() -> anyhow::Result<
     assert_eq!(contents(&epochs), rows_of(&log));
     assert!(epochs.last().is_some_and(|epoch| epoch.cut.dead_lettered > 0));
     back.close().await;
-    assert_eq!(files(broker.folder.path()), before);
+    assert_eq!(kept_in(broker.folder.path()), before);
     Ok(())
 }
 
