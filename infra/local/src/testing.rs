@@ -43,7 +43,7 @@ const LEFTOVER_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Postgres {
     running: Running,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// A PostgreSQL with the product's settings, but 64 MiB of shared buffers.
@@ -70,7 +70,7 @@ pub async fn new_postgres() -> Result<Postgres> {
 async fn start_postgres(dir: TempDir, settings: PostgresSettings) -> Result<Postgres> {
     let options = Options { postgres: settings, ..Options::new(dir.path()) };
     let running = Running::start(&options, &[Part::Postgres]).await?;
-    Ok(Postgres { running, _dir: dir })
+    Ok(Postgres { running, dir })
 }
 
 impl Postgres {
@@ -106,6 +106,30 @@ impl Postgres {
         connection.close().await.map_err(failed)?;
         let suffix = format!("/{}?", postgres::DATABASE);
         Ok(url.expose_secret().replace(&suffix, &format!("/{name}?")).into())
+    }
+
+    /// A standby that follows it through physical slot `standby`, with what it takes to keep failover
+    /// slots in step (`pg_sync_replication_slots`). Promoted, it is a server of its own with the same
+    /// passwords.
+    pub async fn standby(&self) -> Result<Postgres> {
+        let dir = data_dir()?;
+        make_data_dir(dir.path())?;
+        user::copy_tree(&self.dir.path().join("secrets.toml"), &dir.path().join("secrets.toml"))?;
+        let mut settings =
+            PostgresSettings { shared_buffers_mib: 64, ..PostgresSettings::default() };
+        settings.extra.push(("hot_standby_feedback".to_owned(), "on".to_owned()));
+        let options = Options::new(dir.path());
+        let secrets = (self.running.secrets.clone(), false);
+        postgres::Postgres::new(
+            dir.path(),
+            &options.assets,
+            settings.clone(),
+            Port::Auto,
+            secrets,
+        )?
+        .follow(&self.url())
+        .await?;
+        start_postgres(dir, settings).await
     }
 
     /// Ends it in order, as an administrator would.

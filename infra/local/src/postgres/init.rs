@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{DATABASE, ROLE, programs::Programs};
 use crate::{
@@ -102,6 +102,26 @@ pub(super) async fn initialise(
     .await?;
     fs::rename(&partial, &cluster).map_err(Error::file("rename", &partial))?;
     Ok(true)
+}
+
+/// Copies a running server's cluster, to follow it from then on through physical slot `standby`.
+pub(super) async fn follow(
+    folder: &Path,
+    programs: &Programs,
+    user: Option<RunAs>,
+    primary: &SecretString,
+) -> Result<()> {
+    let pgdata = format!("--pgdata={CLUSTER}");
+    let dbname = format!("--dbname={}", primary.expose_secret());
+    let args = [
+        pgdata.as_str(),
+        dbname.as_str(),
+        "--write-recovery-conf",
+        "--create-slot",
+        "--slot=standby",
+        "--checkpoint=fast",
+    ];
+    programs.run("pg_basebackup", &args, folder, user, "", None).await
 }
 
 /// Removes clusters that were never finished; what cannot be removed yet is at the next start.

@@ -99,6 +99,12 @@ impl Postgres {
         Ok(folder)
     }
 
+    /// Makes the cluster's files as those of a standby of the server at `primary`.
+    pub(crate) async fn follow(&self, primary: &SecretString) -> Result<()> {
+        let folder = init::folder(&self.data_dir, self.user)?;
+        init::follow(&folder, &self.programs, self.user, primary).await
+    }
+
     /// Waits for processes of an earlier life: a postmaster, and backends that outlive theirs.
     async fn outlast_previous(&self) -> Result<()> {
         previous::outlast(&self.data_dir, Part::Postgres, Duration::from_secs(20)).await?;

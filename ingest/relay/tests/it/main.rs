@@ -2,6 +2,7 @@
 
 mod bench;
 mod crash;
+mod failover;
 mod lease;
 mod live;
 mod order;
