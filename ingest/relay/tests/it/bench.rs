@@ -19,6 +19,8 @@ use tempfile::TempDir;
 
 pub const DEADLINE: Duration = Duration::from_secs(30);
 pub const TOPIC: &str = "billing.events.v1";
+/// More than the product's one: an order across partitions is what positions are for.
+pub const PARTITIONS: i32 = 2;
 pub const SCHEMAS: [&str; 2] = ["sales", "inventory"];
 
 pub struct Bench {
@@ -175,6 +177,7 @@ impl Bench {
 
 pub fn options(postgres: &testing::Postgres, brokers: &str, state: &Path) -> RelayOptions {
     let mut options = RelayOptions::new(postgres.url(), brokers, state, Arc::new(Utc::now));
+    options.partitions = PARTITIONS;
     options.lease_retry = Duration::from_millis(50);
     options.backoff_max = Duration::from_millis(500);
     options.monitor_interval = Duration::from_millis(100);
@@ -303,7 +306,7 @@ pub fn ids(log: &[Logged]) -> HashSet<EventId> {
 }
 
 fn read_log(brokers: &str) -> Result<Vec<Logged>> {
-    let topics: Vec<_> = Topic::ALL.iter().map(|topic| (topic.as_str(), 2)).collect();
+    let topics: Vec<_> = Topic::ALL.iter().map(|topic| (topic.as_str(), PARTITIONS)).collect();
     let mut log = Vec::new();
     each_message(brokers, &topics, |message| {
         let headers = message.headers().context("a message without headers")?;
