@@ -30,7 +30,7 @@ pub async fn run(settings: Settings, command: &Relay, output: Output) -> Result<
             recover::new_incarnation(&options, named.unwrap_or(RestorePoint::Outbox)).await
         }
     };
-    base.kernel.pool().close().await;
+    base.kernel.close().await;
     base.stack.shutdown().await;
     report(&outcome?, output)
 }

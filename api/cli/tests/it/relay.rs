@@ -61,7 +61,7 @@ async fn sell_unheard(program: &Program, world: &World, drops_slot: bool) -> u64
             .expect("dropped");
         admin.close().await.expect("closed");
     }
-    kernel.pool().close().await;
+    kernel.close().await;
     stack.shutdown().await;
     unheard
 }
