@@ -4,11 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::pool::PoolConnection;
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Postgres};
 
 use crate::{Clock, Result};
 
@@ -46,9 +44,6 @@ pub struct Kernel(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     pool: PgPool,
-    /// Connections that commands have just used. The pool would ping each when it comes back, which
-    /// costs a round trip, and hand out the one that rested longest, whose caches are cold.
-    warm: Mutex<Vec<PoolConnection<Postgres>>>,
     clock: Arc<dyn Clock>,
     settings: Settings,
 }
@@ -92,10 +87,9 @@ impl Kernel {
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
-        Ok(Self(Arc::new(Inner { pool, warm: Mutex::default(), clock, settings })))
+        Ok(Self(Arc::new(Inner { pool, clock, settings })))
     }
 
-    /// For queries; commands take their connections by themselves.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.0.pool
@@ -103,25 +97,7 @@ impl Kernel {
 
     /// Closes all connections, after what runs on them has ended.
     pub async fn close(&self) {
-        self.0.warm.lock().clear();
         self.0.pool.close().await;
-    }
-
-    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>> {
-        let warm = self.0.warm.lock().pop();
-        match warm {
-            Some(connection) => Ok(connection),
-            None => Ok(self.0.pool.acquire().await?),
-        }
-    }
-
-    /// Takes back a connection on which nothing is open. At most half of them stay warm: queries need
-    /// some as well.
-    pub(crate) fn release(&self, connection: PoolConnection<Postgres>) {
-        let mut warm = self.0.warm.lock();
-        if warm.len() < self.0.settings.connections_max as usize / 2 && !self.0.pool.is_closed() {
-            warm.push(connection);
-        }
     }
 
     #[must_use]

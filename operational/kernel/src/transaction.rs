@@ -13,9 +13,7 @@ use crate::{Context, Kernel, Result};
 /// its connection, and PostgreSQL undoes everything.
 #[derive(Debug)]
 pub struct Tx {
-    kernel: Kernel,
-    /// There until the transaction is dropped.
-    connection: Option<PoolConnection<Postgres>>,
+    connection: PoolConnection<Postgres>,
     context: Context,
     outbox: Outbox,
     deferred: Deferred,
@@ -32,12 +30,11 @@ impl Tx {
         // Dead connections to throw away before the server is believed to be gone.
         let mut left = kernel.settings().connections_max;
         loop {
-            let mut connection = kernel.acquire().await?;
+            let mut connection = kernel.pool().acquire().await?;
             match sqlx::raw_sql("begin").execute(&mut *connection).await {
                 Ok(_) => {
                     return Ok(Self {
-                        kernel: kernel.clone(),
-                        connection: Some(connection),
+                        connection,
                         context,
                         outbox: Outbox::new(schema),
                         deferred: Deferred::default(),
@@ -59,7 +56,7 @@ impl Tx {
     }
 
     pub fn connection(&mut self) -> &mut PgConnection {
-        self.connection.as_mut().expect("it is there until the transaction is dropped")
+        &mut self.connection
     }
 
     /// Appends an event to the outbox, that of the service whose command this is.
@@ -123,11 +120,8 @@ impl Tx {
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
         if self.open {
-            connection.close_on_drop();
-        } else {
-            self.kernel.release(connection);
+            self.connection.close_on_drop();
         }
     }
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use millrace_cli::bench::world::World;
 use millrace_cli::{Operator, Settings, System};
+use millrace_events::Token;
+use millrace_views::Target;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -33,6 +35,13 @@ impl Program {
         let settings = settings(data_dir.path());
         let system = System::start(settings, None).await.expect("the system starts");
         let world = World::make_small(&system.kernel).await.expect("the world is made");
+        // Whoever kills the program at once knows what was heard of: all of this.
+        let lsn: String = sqlx::query_scalar("select pg_current_wal_flush_lsn()::text")
+            .fetch_one(system.kernel.pool())
+            .await
+            .expect("a place in PostgreSQL's log");
+        let target = Target::Token(Token(lsn.parse().expect("an LSN")));
+        system.pipeline.wait_for(target, START_MAX).await.expect("the views have it all");
         system.shutdown().await;
         let environment = environment
             .iter()
