@@ -18,6 +18,12 @@ use crate::{Error, Result};
 /// How long the relay and the pipeline may take to come to the moment.
 const APPLY_MAX: Duration = Duration::from_secs(60);
 
+/// The services' connections are tuned for short transactions that find rows by key. This one reads
+/// whole tables, and stays open while the log is read.
+const READ_AT_LEISURE: &str = "set local idle_in_transaction_session_timeout = 0; \
+    set local statement_timeout = 0; set local enable_seqscan = on; \
+    set local enable_hashjoin = on; set local enable_mergejoin = on";
+
 pub(crate) struct Moment {
     /// Every commit before it is shown, none at or behind it.
     pub(crate) lsn: Lsn,
@@ -53,7 +59,7 @@ impl Moment {
         // The name comes from PostgreSQL itself; `set transaction` takes no parameters.
         let sql = format!(
             "set transaction isolation level repeatable read, read only; \
-             set transaction snapshot '{}'",
+             set transaction snapshot '{}'; {READ_AT_LEISURE}",
             self.snapshot
         );
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *reader).await?;
