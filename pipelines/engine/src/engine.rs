@@ -7,6 +7,7 @@ use std::time::Duration;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use crate::checkpoint::{self, Manifest};
+use crate::consolidation::Consolidation;
 use crate::graph::{Graph, NodeId, NodeSpec, RELATION};
 use crate::operator::{Output, Source};
 use crate::plan::{self, Catalog, Planner};
@@ -114,7 +115,14 @@ impl Engine {
             inputs: Vec::new(),
             schema: Arc::clone(&schema),
             is_append_only: kind == RelationKind::Append,
-            is_consolidated: kind != RelationKind::Changes,
+            unique: match &kind {
+                RelationKind::Upsert { key } => Some(column_places(&name, &schema, key)?),
+                RelationKind::Append | RelationKind::Changes => None,
+            },
+            consolidation: match kind {
+                RelationKind::Changes => Consolidation::Unknown,
+                RelationKind::Append | RelationKind::Upsert { .. } => Consolidation::Always,
+            },
             build: Box::new(move || {
                 Ok(Box::new(Source::new(Arc::clone(&source_schema), &source_kind)?) as _)
             }),
@@ -155,8 +163,12 @@ impl Engine {
         let input = plan::lower(&mut self.graph, &self.catalog, &self.config, name, &plan)?;
         let schema = view_schema(name, plan.schema().as_arrow())?;
         let key = column_places(name, &schema, &definition.key)?;
-        let is_consolidated = self.graph.nodes[input].spec.is_consolidated;
         let is_append_only = self.graph.nodes[input].spec.is_append_only;
+        // The key of a view that keeps no rows is only what its author says.
+        let unique = match definition.materialize && !key.is_empty() {
+            true => Some(key.clone()),
+            false => self.graph.nodes[input].spec.unique.clone(),
+        };
         let (view, output_schema, materialize) =
             (name.clone(), Arc::clone(&schema), definition.materialize);
         let node = self.graph.add(NodeSpec {
@@ -165,11 +177,11 @@ impl Engine {
             inputs: vec![input],
             schema: Arc::clone(&schema),
             is_append_only,
-            is_consolidated: true,
+            unique,
+            consolidation: Consolidation::Always,
             build: Box::new(move || {
                 let schema = Arc::clone(&output_schema);
-                Ok(Box::new(Output::new(view.clone(), schema, &key, materialize, is_consolidated)?)
-                    as _)
+                Ok(Box::new(Output::new(view.clone(), schema, &key, materialize)?) as _)
             }),
         })?;
         Ok((node, schema))

@@ -7,7 +7,8 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 
 use crate::checkpoint::Piece;
-use crate::operator::Operator;
+use crate::consolidation::{Consolidation, DistinctOn, Known};
+use crate::operator::{Change, Operator};
 use crate::{Delta, Error, Result};
 
 /// What a relation's description begins with.
@@ -29,8 +30,9 @@ pub(crate) struct NodeSpec {
     pub schema: SchemaRef,
     /// Whether no row it gives is ever taken back.
     pub is_append_only: bool,
-    /// Whether one epoch's change never holds a row and its opposite.
-    pub is_consolidated: bool,
+    /// Columns that identify a row at the end of each epoch, where such are known.
+    pub unique: Option<Vec<usize>>,
+    pub consolidation: Consolidation,
     pub build: Build,
 }
 
@@ -136,7 +138,7 @@ impl Graph {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
-        let inputs: Vec<&[Delta]> = inputs.iter().map(Vec::as_slice).collect();
+        let inputs: Vec<Change<'_>> = inputs.iter().map(|deltas| unknown(deltas)).collect();
         (node.spec.build)()?.apply(&inputs)
     }
 
@@ -180,7 +182,7 @@ impl Graph {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
-        let inputs: Vec<&[Delta]> = inputs.iter().map(Vec::as_slice).collect();
+        let inputs: Vec<Change<'_>> = inputs.iter().map(|deltas| unknown(deltas)).collect();
         self.nodes[id].operator.apply(&inputs)
     }
 
@@ -191,15 +193,21 @@ impl Graph {
         stopwatch: Option<fn() -> Duration>,
     ) -> Vec<Vec<Delta>> {
         let mut outputs: Vec<Vec<Delta>> = Vec::with_capacity(self.nodes.len());
+        let mut known: Vec<DistinctOn> = Vec::with_capacity(self.nodes.len());
         for (id, node) in self.nodes.iter_mut().enumerate() {
             let external = changes.remove(&id);
-            let reads: Vec<&[Delta]> = match &external {
-                Some(deltas) => vec![deltas.as_slice()],
-                None => node.spec.inputs.iter().map(|input| outputs[*input].as_slice()).collect(),
+            let read = |input: &NodeId| Change {
+                deltas: outputs[*input].as_slice(),
+                is_consolidated: known[*input].is_some(),
+            };
+            let reads: Vec<Change<'_>> = match &external {
+                Some(deltas) => vec![unknown(deltas)],
+                None => node.spec.inputs.iter().map(read).collect(),
             };
             let is_idle = reads.iter().all(|deltas| deltas.is_empty());
             if is_idle || node.failure.is_some() {
                 outputs.push(Vec::new());
+                known.push(None);
                 continue;
             }
             let rows_in: usize =
@@ -215,11 +223,13 @@ impl Graph {
                 Ok(output) => {
                     node.rows_out +=
                         output.iter().map(|delta| delta.num_rows() as u64).sum::<u64>();
+                    known.push(what_is_known(&node.spec, &output, &outputs, &known));
                     outputs.push(output);
                 }
                 Err(error) => {
                     node.failure = Some(error.to_string());
                     outputs.push(Vec::new());
+                    known.push(None);
                 }
             }
         }
@@ -237,6 +247,32 @@ impl Graph {
             }
         }
     }
+}
+
+/// A change of which nothing is known.
+fn unknown(deltas: &[Delta]) -> Change<'_> {
+    Change { deltas, is_consolidated: false }
+}
+
+/// Columns on which no row of `output` that comes equals one that goes.
+fn what_is_known(
+    spec: &NodeSpec,
+    output: &[Delta],
+    outputs: &[Vec<Delta>],
+    known: &[DistinctOn],
+) -> DistinctOn {
+    if !output.iter().any(Delta::retracts) {
+        return Some(Vec::new());
+    }
+    let inputs: Vec<Known<'_>> = spec
+        .inputs
+        .iter()
+        .map(|input| Known {
+            is_empty: outputs[*input].is_empty(),
+            distinct_on: known[*input].as_deref(),
+        })
+        .collect();
+    spec.consolidation.distinct_on(spec.schema.fields().len(), &inputs)
 }
 
 /// FNV-1a with 128 bits: the same on every machine and in every version.

@@ -17,6 +17,7 @@
 //! `state` the columnar state they share, `checkpoint` what makes a restart exact.
 
 mod checkpoint;
+mod consolidation;
 mod definition;
 mod delta;
 mod engine;

@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 
-use super::Operator;
+use super::{Change, Operator};
 use crate::{Delta, Result};
 
 /// Rows that never change.
@@ -22,7 +22,7 @@ impl Operator for Constant {
         "constant"
     }
 
-    fn apply(&mut self, _inputs: &[&[Delta]]) -> Result<Vec<Delta>> {
+    fn apply(&mut self, _inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         Ok(Vec::new())
     }
 

@@ -13,11 +13,14 @@ use arrow::array::{
 use arrow::compute::take_arrays;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 
 use super::output::show_row;
-use super::{Operator, evaluate};
+use super::{Change, Operator, evaluate};
 use crate::checkpoint::{PieceReader, PieceWriter};
-use crate::state::{EncodedRows, EntryId, LazyRows, NONE, RowStore, new_batch};
+use crate::state::{
+    EncodedRows, EntryId, LazyRows, NONE, RowStore, concat, consolidate, new_batch,
+};
 use crate::{Delta, Error, Result};
 
 /// When a row of one side is given out without a partner.
@@ -45,7 +48,19 @@ impl Lone {
 pub(crate) struct JoinSide {
     pub schema: SchemaRef,
     pub keys: Vec<Arc<dyn PhysicalExpr>>,
+    /// Columns that identify a row, where such are known.
+    pub unique: Option<Vec<usize>>,
     pub lone: Lone,
+}
+
+impl JoinSide {
+    /// Whether rows with equal keys are equal in `columns`.
+    fn has_keys_that_include(&self, columns: &[usize]) -> bool {
+        columns.iter().all(|column| {
+            let mut keys = self.keys.iter().filter_map(|key| key.downcast_ref::<Column>());
+            keys.any(|key| key.index() == *column)
+        })
+    }
 }
 
 /// A join to be made.
@@ -102,7 +117,13 @@ impl Join {
         let side = |side: &JoinSide| -> Result<Side> {
             let types = side.keys.iter().map(|key| key.data_type(&side.schema));
             let types = types.collect::<Result<Vec<_>, _>>()?;
-            Ok(Side { rows: RowStore::new(Arc::clone(&side.schema), types)?, matches: Vec::new() })
+            let rows = RowStore::new(Arc::clone(&side.schema), types)?;
+            let rows = match &side.unique {
+                None => rows,
+                Some(unique) if side.has_keys_that_include(unique) => rows.unique_by_key(),
+                Some(unique) => rows.unique_by(unique.clone())?,
+            };
+            Ok(Side { rows, matches: Vec::new() })
         };
         let sides = [side(&spec.sides[0])?, side(&spec.sides[1])?];
         Ok(Self { spec, sides })
@@ -125,8 +146,18 @@ impl Join {
     }
 
     /// Brings the change of one side in.
-    fn push(&mut self, side: usize, deltas: &[Delta], output: &mut Vec<Delta>) -> Result<()> {
+    fn push(&mut self, side: usize, change: Change<'_>, output: &mut Vec<Delta>) -> Result<()> {
         let other = 1 - side;
+        let is_unique = self.spec.sides[side].unique.is_some();
+        let whole;
+        let deltas = match is_unique && !change.is_empty() {
+            true => {
+                // Rows told apart by some columns are exchanged, which takes the change as a whole.
+                whole = [self.whole_change(side, change)?];
+                whole.as_slice()
+            }
+            false => change.deltas,
+        };
         let mut shifts = Shifts::default();
         let mut probes = Vec::with_capacity(deltas.len());
         for delta in deltas {
@@ -136,9 +167,18 @@ impl Join {
             probes.push(probe);
         }
         self.shift_matches(other, shifts, output)?;
+        if is_unique {
+            return probes.iter().try_for_each(|probe| self.exchange(side, probe));
+        }
         // Rows that come before rows that go: within an epoch they may stand in any order.
         probes.iter().try_for_each(|probe| self.insert(side, probe))?;
         probes.iter().try_for_each(|probe| self.remove(side, probe))
+    }
+
+    /// The change of one side without any row and its opposite.
+    fn whole_change(&self, side: usize, change: Change<'_>) -> Result<Delta> {
+        let delta = concat(&self.spec.sides[side].schema, change.deltas.to_vec())?;
+        if change.is_consolidated { Ok(delta) } else { consolidate(delta) }
     }
 
     /// Finds the partners of a change on the other side, gives the pairs out and counts them.
@@ -334,17 +374,33 @@ impl Join {
             for _ in probe.delta.weight(row)..0 {
                 let entry = store.find_row(&probe.keys, &mut rows, row)?;
                 if entry == NONE {
-                    let place =
-                        format!("{} side of a join", if side == 0 { "left" } else { "right" });
-                    return Err(Error::MissingRow {
-                        place,
-                        row: show_row(&probe.delta.batch, row),
-                    });
+                    return Err(missing(side, probe, row));
                 }
                 store.remove(entry);
             }
         }
         store.tidy()
+    }
+
+    /// Takes rows out and in that are told apart by some of their columns.
+    fn exchange(&mut self, side: usize, probe: &Probe<'_>) -> Result<()> {
+        let keeps_matches = self.spec.sides[side].lone != Lone::Never;
+        let Side { rows, matches } = &mut self.sides[side];
+        let weight = |row: usize| match probe.has_null_key[row] {
+            true => 0,
+            false => probe.delta.weight(row),
+        };
+        let entries = rows
+            .exchange(&probe.delta.batch, &probe.keys, weight)?
+            .map_err(|row| missing(side, probe, row))?;
+        if keeps_matches {
+            matches.resize(rows.slots(), 0);
+            let coming = (0..probe.matches.len()).filter(|row| weight(*row) > 0);
+            for (entry, row) in entries.into_iter().zip(coming) {
+                matches[entry as usize] = probe.matches[row];
+            }
+        }
+        rows.tidy()
     }
 
     /// Counts the matches of all rows of `side` afresh, after a restore.
@@ -360,6 +416,12 @@ impl Join {
         }
         Ok(())
     }
+}
+
+/// The error of a row of a change that does not fit what its side holds.
+fn missing(side: usize, probe: &Probe<'_>, row: usize) -> Error {
+    let place = format!("{} side of a join", if side == 0 { "left" } else { "right" });
+    Error::MissingRow { place, row: show_row(&probe.delta.batch, row) }
 }
 
 /// Changes of match counts by entry, in the order of first appearance.
@@ -391,7 +453,7 @@ impl Operator for Join {
         }
     }
 
-    fn apply(&mut self, inputs: &[&[Delta]]) -> Result<Vec<Delta>> {
+    fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         let mut output = Vec::new();
         self.push(0, inputs[0], &mut output)?;
         self.push(1, inputs[1], &mut output)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 
-use super::{Operator, evaluate};
+use super::{Change, Operator, evaluate};
 use crate::state::new_batch;
 use crate::{Delta, Result};
 
@@ -27,7 +27,7 @@ impl Operator for Map {
         "linear"
     }
 
-    fn apply(&mut self, inputs: &[&[Delta]]) -> Result<Vec<Delta>> {
+    fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         let map = |delta: &Delta| {
             let columns = evaluate(&self.expressions, &delta.batch)?;
             let batch = new_batch(&self.schema, columns, delta.num_rows())?;

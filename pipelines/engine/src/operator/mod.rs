@@ -20,6 +20,7 @@ pub(crate) use source::Source;
 pub(crate) use union::Union;
 pub(crate) use unnest::{Unnest, UnnestColumn};
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
@@ -29,6 +30,22 @@ use crate::checkpoint::{PieceReader, PieceWriter};
 use crate::snapshot::SnapshotChunk;
 use crate::{Delta, Result};
 
+/// One input's change of an epoch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Change<'a> {
+    pub deltas: &'a [Delta],
+    /// Whether it is known to hold no row together with its opposite.
+    pub is_consolidated: bool,
+}
+
+impl Deref for Change<'_> {
+    type Target = [Delta];
+
+    fn deref(&self) -> &[Delta] {
+        self.deltas
+    }
+}
+
 /// A node of the graph at work.
 pub(crate) trait Operator: Send {
     /// How it is kept true, for `explain`.
@@ -36,7 +53,7 @@ pub(crate) trait Operator: Send {
 
     /// Pushes the changes of all inputs of one epoch through. Called once with no changes at all when the
     /// operator is new, so that a global aggregate can give its row.
-    fn apply(&mut self, inputs: &[&[Delta]]) -> Result<Vec<Delta>>;
+    fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>>;
 
     /// The whole output, where the operator keeps it.
     fn rows(&self) -> Option<Result<Vec<Delta>>> {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 
-use super::Operator;
+use super::{Change, Operator};
 use crate::checkpoint::{PieceReader, PieceWriter};
 use crate::snapshot::SnapshotChunk;
-use crate::state::{LazyRows, NONE, RowStore, concat, consolidate, consolidate_by_key, new_batch};
+use crate::state::{
+    LazyRows, NONE, RowStore, concat, consolidate, consolidate_by_key, going_first, new_batch,
+};
 use crate::{Delta, Error, Result};
 
 /// A view.
@@ -18,8 +20,6 @@ pub(crate) struct Output {
     schema: SchemaRef,
     /// Columns that identify a row, where there are such.
     key: Option<Vec<usize>>,
-    /// Whether the input never holds a row and its opposite.
-    is_consolidated: bool,
     kept: Option<Kept>,
 }
 
@@ -43,7 +43,6 @@ impl Output {
         schema: SchemaRef,
         key: &[usize],
         materialize: bool,
-        is_consolidated: bool,
     ) -> Result<Self> {
         let is_unique = !key.is_empty();
         let unique = is_unique.then(|| key.to_vec());
@@ -51,10 +50,14 @@ impl Output {
             if is_unique { key.to_vec() } else { (0..schema.fields().len()).collect() };
         let types = key.iter().map(|column| schema.field(*column).data_type().clone()).collect();
         let kept = match materialize {
-            true => Some(Kept { rows: RowStore::new(Arc::clone(&schema), types)?, key, is_unique }),
+            true => {
+                let rows = RowStore::new(Arc::clone(&schema), types)?;
+                let rows = if is_unique { rows.unique_by_key() } else { rows };
+                Some(Kept { rows, key, is_unique })
+            }
             false => None,
         };
-        Ok(Self { view, schema, key: unique, is_consolidated, kept })
+        Ok(Self { view, schema, key: unique, kept })
     }
 
     fn keep(&mut self, delta: &Delta) -> Result<()> {
@@ -63,9 +66,9 @@ impl Output {
             kept.rows.encode_keys(&key_columns(&kept.key, &delta.batch), delta.num_rows())?;
         if kept.is_unique {
             return match kept.rows.exchange(&delta.batch, &keys, |row| delta.weight(row))? {
-                None => kept.rows.tidy(),
-                Some(row) if delta.weight(row) < 0 => Err(self.missing(delta, row)),
-                Some(row) => {
+                Ok(_) => kept.rows.tidy(),
+                Err(row) if delta.weight(row) < 0 => Err(self.missing(delta, row)),
+                Err(row) => {
                     let names =
                         kept.key.iter().map(|column| self.schema.field(*column).name().as_str());
                     let key = names.collect::<Vec<_>>().join(", ");
@@ -111,7 +114,7 @@ impl Operator for Output {
         "view"
     }
 
-    fn apply(&mut self, inputs: &[&[Delta]]) -> Result<Vec<Delta>> {
+    fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         let renamed = inputs[0].iter().map(|delta| {
             let batch = new_batch(&self.schema, delta.batch.columns().to_vec(), delta.num_rows())?;
             Ok(Delta { batch, weights: delta.weights.clone() })
@@ -120,14 +123,12 @@ impl Operator for Output {
         if renamed.is_empty() {
             return Ok(renamed);
         }
-        let needs_summing = !self.is_consolidated || renamed.len() > 1;
-        let mut change = concat(&self.schema, renamed)?;
-        if needs_summing {
-            change = match &self.key {
-                Some(key) => consolidate_by_key(change, key)?,
-                None => consolidate(change)?,
-            };
-        }
+        let change = concat(&self.schema, renamed)?;
+        let change = match &self.key {
+            _ if inputs[0].is_consolidated => going_first(change)?,
+            Some(key) => consolidate_by_key(change, key)?,
+            None => consolidate(change)?,
+        };
         if change.is_empty() {
             return Ok(Vec::new());
         }

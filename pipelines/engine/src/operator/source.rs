@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 
-use super::Operator;
+use super::{Change, Operator};
 use crate::checkpoint::{PieceReader, PieceWriter};
 use crate::state::{NONE, RowStore, concat, consolidate};
 use crate::{Delta, RelationKind, Result};
@@ -85,7 +85,7 @@ impl Operator for Source {
         if self.keyed.is_some() { "keyed relation" } else { "relation" }
     }
 
-    fn apply(&mut self, inputs: &[&[Delta]]) -> Result<Vec<Delta>> {
+    fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         let changes: Vec<Delta> = inputs.iter().flat_map(|input| input.iter().cloned()).collect();
         match &mut self.keyed {
             Some(keyed) if !changes.is_empty() => {

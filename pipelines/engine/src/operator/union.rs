@@ -2,7 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 
-use super::Operator;
+use super::{Change, Operator};
 use crate::state::new_batch;
 use crate::{Delta, Result};
 
@@ -23,7 +23,7 @@ impl Operator for Union {
         "linear"
     }
 
-    fn apply(&mut self, inputs: &[&[Delta]]) -> Result<Vec<Delta>> {
+    fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         let rename = |delta: &Delta| {
             let batch = new_batch(&self.schema, delta.batch.columns().to_vec(), delta.num_rows())?;
             Ok(Delta { batch, weights: delta.weights.clone() })

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, OffsetSizeTrait, UInt32
 use arrow::compute::{take, take_arrays};
 use arrow::datatypes::{DataType, SchemaRef};
 
-use super::Operator;
+use super::{Change, Operator};
 use crate::state::new_batch;
 use crate::{Delta, Result};
 
@@ -169,7 +169,7 @@ impl Operator for Unnest {
         "linear"
     }
 
-    fn apply(&mut self, inputs: &[&[Delta]]) -> Result<Vec<Delta>> {
+    fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         inputs[0].iter().filter_map(|delta| self.unnest(delta).transpose()).collect()
     }
 }

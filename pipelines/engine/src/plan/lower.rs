@@ -15,6 +15,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::aggregate::lower_aggregate;
+use crate::consolidation::Consolidation;
 use crate::graph::{Graph, NodeId, NodeSpec};
 use crate::operator::{
     Aggregate, Constant, Filter, Join, JoinSide, JoinSpec, Lone, Map, Operator, Union, Unnest,
@@ -191,13 +192,18 @@ impl Lowering<'_> {
         {
             return Ok(input);
         }
-        let keeps_all_columns = (0..width).all(|column| plain.contains(&Some(column)));
+        let place = |column| plain.iter().position(|source| *source == Some(column));
+        let places: Vec<Option<usize>> = (0..width).map(place).collect();
+        let unique = source.unique.as_ref().and_then(|columns| {
+            columns.iter().map(|column| places[*column]).collect::<Option<Vec<usize>>>()
+        });
         graph.add(NodeSpec {
             definition: format!("map {definition} {}", definition_of(&[], &expressions)),
             description,
             inputs: vec![input],
             is_append_only: source.is_append_only,
-            is_consolidated: source.is_append_only || source.is_consolidated && keeps_all_columns,
+            unique,
+            consolidation: Consolidation::Kept(places),
             schema: Arc::clone(&schema),
             build: Box::new(move || boxed(Map::new(Arc::clone(&schema), expressions.clone()))),
         })
@@ -220,7 +226,8 @@ impl Lowering<'_> {
             inputs: vec![input],
             schema: Arc::clone(&source.schema),
             is_append_only: source.is_append_only,
-            is_consolidated: source.is_consolidated,
+            unique: source.unique.clone(),
+            consolidation: Consolidation::kept(source.schema.fields().len()),
             build: Box::new(move || boxed(Filter::new(Arc::clone(&predicate)))),
         })
     }
@@ -244,7 +251,8 @@ impl Lowering<'_> {
             inputs,
             schema: Arc::clone(&schema),
             is_append_only,
-            is_consolidated: is_append_only,
+            unique: None,
+            consolidation: Consolidation::Union,
             build: Box::new(move || boxed(Union::new(Arc::clone(&schema)))),
         })
     }
@@ -282,7 +290,8 @@ impl Lowering<'_> {
             inputs: vec![input],
             schema: Arc::clone(&schema),
             is_append_only,
-            is_consolidated: is_append_only,
+            unique: None,
+            consolidation: Consolidation::Unknown,
             build: Box::new(move || {
                 boxed(Unnest::new(Arc::clone(&schema), columns.clone(), keeps_null, keeps_empty))
             }),
@@ -314,7 +323,8 @@ impl Lowering<'_> {
             inputs: vec![input],
             schema: Arc::clone(&spec.schema),
             is_append_only: only_adds,
-            is_consolidated: true,
+            unique: (!spec.keys.is_empty()).then(|| (0..spec.keys.len()).collect()),
+            consolidation: Consolidation::Always,
             build: Box::new(move || boxed(Aggregate::new(spec.clone())?)),
         })
     }
@@ -339,6 +349,7 @@ impl Lowering<'_> {
             |(node, _, lone)| JoinSide {
                 schema: Arc::clone(&graph.nodes[node].spec.schema),
                 keys: Vec::new(),
+                unique: graph.nodes[node].spec.unique.clone(),
                 lone,
             },
         );
@@ -381,13 +392,21 @@ impl Lowering<'_> {
             matches!(join.join_type, JoinType::Inner | JoinType::LeftSemi | JoinType::RightSemi);
         let is_append_only =
             only_adds && [left, right].iter().all(|input| graph.nodes[*input].spec.is_append_only);
+        let consolidation = match gives_pairs {
+            true => Consolidation::Pairs {
+                left_width: spec.sides[0].schema.fields().len(),
+                adds_alone: [left_lone, right_lone].map(|lone| lone != Lone::Never),
+            },
+            false => Consolidation::Unknown,
+        };
         graph.add(NodeSpec {
             definition,
             description: plan.display().to_string(),
             inputs: vec![left, right],
             schema: Arc::clone(&spec.schema),
             is_append_only,
-            is_consolidated: is_append_only,
+            unique: None,
+            consolidation,
             build: Box::new(move || boxed(Join::new(spec.clone())?)),
         })
     }
@@ -404,7 +423,8 @@ impl Lowering<'_> {
             inputs: Vec::new(),
             schema: batch.schema(),
             is_append_only: true,
-            is_consolidated: true,
+            unique: None,
+            consolidation: Consolidation::Always,
             build: Box::new(move || boxed(Constant::new(batch.clone()))),
         })
     }

@@ -28,6 +28,20 @@ pub(crate) fn concat(schema: &SchemaRef, mut deltas: Vec<Delta>) -> Result<Delta
     Ok(Delta::weighted(batch, weights))
 }
 
+/// The change with the rows that go before those that come.
+pub(crate) fn going_first(delta: Delta) -> Result<Delta> {
+    let Some(weights) = delta.weight_values() else { return Ok(delta) };
+    if weights.is_sorted_by_key(|weight| *weight > 0) {
+        return Ok(delta);
+    }
+    let rows = 0..weights.len() as u32;
+    let (mut order, coming): (Vec<u32>, Vec<u32>) =
+        rows.partition(|row| weights[*row as usize] < 0);
+    order.extend(coming);
+    let weights = order.iter().map(|row| weights[*row as usize]).collect();
+    Ok(Delta::weighted(take_rows(&delta.batch, order)?, weights))
+}
+
 /// The change with equal rows summed up and none of weight 0; rows that go stand first.
 pub(crate) fn consolidate(delta: Delta) -> Result<Delta> {
     let Some(weights) = delta.weight_values() else { return Ok(delta) };

@@ -7,7 +7,7 @@ mod keys;
 mod rows;
 
 pub(crate) use batches::{new_batch, take_rows};
-pub(crate) use consolidate::{concat, consolidate, consolidate_by_key};
+pub(crate) use consolidate::{concat, consolidate, consolidate_by_key, going_first};
 pub(crate) use encoding::{EncodedRows, RowEncoding};
 pub(crate) use keys::{KeyTable, NONE};
 pub(crate) use rows::{EntryId, LazyRows, RowStore, SavedChunk};

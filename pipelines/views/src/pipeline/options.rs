@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use millrace_engine::EngineConfig;
 use millrace_olap::LoaderOptions;
@@ -36,7 +37,7 @@ impl PipelineOptions {
         Self {
             registry,
             folder: folder.into(),
-            engine: EngineConfig::default(),
+            engine: EngineConfig { stopwatch: Some(since_start), ..EngineConfig::default() },
             marts: None,
             checkpoint_interval: Duration::from_secs(10),
             checkpoint_events: 2_000_000,
@@ -45,6 +46,12 @@ impl PipelineOptions {
             clock,
         }
     }
+}
+
+/// Time that only ever grows, for the work of operators.
+fn since_start() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
 }
 
 impl fmt::Debug for PipelineOptions {

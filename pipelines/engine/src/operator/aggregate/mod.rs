@@ -15,7 +15,7 @@ use arrow::compute::take_arrays;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::physical_expr::PhysicalExpr;
 
-use super::{Operator, evaluate};
+use super::{Change, Operator, evaluate};
 use crate::checkpoint::{PieceReader, PieceWriter, SavedChange, SavedGroups};
 use crate::state::{KeyTable, NONE, new_batch};
 use crate::{Delta, Error, Result};
@@ -362,7 +362,7 @@ impl Operator for Aggregate {
         }
     }
 
-    fn apply(&mut self, inputs: &[&[Delta]]) -> Result<Vec<Delta>> {
+    fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         if self.is_global() && !self.has_started {
             let empty = self.groups.encode(&[], 1)?;
             let ids = self.groups.insert_all(&empty);

@@ -1,0 +1,61 @@
+//! Rows as they lie in memory: the batches they came in, with those that have gone marked dead.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::interleave;
+
+use super::EntryId;
+use crate::Result;
+use crate::state::NONE;
+
+#[derive(Debug)]
+pub(super) struct Chunk {
+    /// Never used for other contents: what a checkpoint has saved under it stays right.
+    pub id: u64,
+    pub batch: RecordBatch,
+    /// The entry of each row, [`NONE`] when the row has gone.
+    pub owners: Vec<EntryId>,
+    /// A set bit per row that has gone; shared with snapshots until it changes.
+    pub dead: Option<Arc<Vec<u64>>>,
+    pub live: usize,
+}
+
+impl Chunk {
+    /// All rows of `batch`, alive.
+    pub fn new(id: u64, batch: RecordBatch, owners: Vec<EntryId>) -> Self {
+        let live = owners.len();
+        Self { id, batch, owners, dead: None, live }
+    }
+
+    pub fn bury(&mut self, row: usize) {
+        let words = self.owners.len().div_ceil(64);
+        let dead = Arc::make_mut(self.dead.get_or_insert_with(|| Arc::new(vec![0; words])));
+        dead[row / 64] |= 1 << (row % 64);
+        self.owners[row] = NONE;
+        self.live -= 1;
+    }
+}
+
+/// A chunk as a checkpoint sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct SavedChunk {
+    pub id: u64,
+    pub batch: RecordBatch,
+    pub dead: Option<Arc<Vec<u64>>>,
+}
+
+/// The columns of the rows at `places`: chunk and row in it.
+pub(super) fn gather_places(
+    chunks: &[Chunk],
+    places: &[(usize, usize)],
+    columns: usize,
+) -> Result<Vec<ArrayRef>> {
+    (0..columns)
+        .map(|column| {
+            let sources: Vec<&dyn Array> =
+                chunks.iter().map(|chunk| chunk.batch.column(column).as_ref()).collect();
+            Ok(interleave(&sources, places)?)
+        })
+        .collect()
+}
