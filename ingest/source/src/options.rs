@@ -98,7 +98,7 @@ impl EpochTarget {
 
 impl Default for EpochTarget {
     fn default() -> Self {
-        Self { interval: Duration::from_millis(4), events_max: 65_536, bytes_max: 16 << 20 }
+        Self { interval: Duration::from_millis(4), events_max: 65_536, bytes_max: 32 << 20 }
     }
 }
 

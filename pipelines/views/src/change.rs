@@ -1,6 +1,7 @@
 //! A view's change in one epoch, told by key.
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::kernels::cmp::not_distinct;
 use arrow::compute::take_record_batch;
 use arrow::row::{RowConverter, SortField};
 use chrono::{DateTime, Utc};
@@ -43,11 +44,9 @@ pub(crate) fn by_key(delta: &Delta, key: &[String]) -> Result<(RecordBatch, Reco
     }
     let columns: Vec<ArrayRef> =
         key.iter().filter_map(|name| rows.column_by_name(name).cloned()).collect();
-    let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
-    let keys = RowConverter::new(fields)?.convert_columns(&columns)?;
-    let mut present = HashSet::with_capacity(came.len());
-    present.extend(came.iter().map(|row| keys.row(*row as usize)));
-    went.retain(|row| !present.contains(&keys.row(*row as usize)));
+    let paired = paired_rows(&columns, &went, &came)?;
+    let rest = went.split_off(paired);
+    went = if rest.is_empty() { rest } else { unmatched(&columns, rest, &came[paired..])? };
     // The engine puts rows that go first: mostly the others are the rest of the batch.
     let upserts = match (came.first(), came.last()) {
         (Some(first), Some(last)) if (last - first) as usize == came.len() - 1 => {
@@ -57,6 +56,33 @@ pub(crate) fn by_key(delta: &Delta, key: &[String]) -> Result<(RecordBatch, Reco
     };
     let deletes = take_record_batch(rows, &UInt32Array::from(went))?;
     Ok((upserts, deletes))
+}
+
+/// How many of the first rows that went have the same keys as the first that came: mostly rows have only
+/// changed, and then both stand in the same order.
+fn paired_rows(columns: &[ArrayRef], went: &[u32], came: &[u32]) -> Result<usize> {
+    let length = went.len().min(came.len());
+    let is_run =
+        |rows: &[u32]| rows.last().is_none_or(|last| (last - rows[0]) as usize == length - 1);
+    let (went, came) = (&went[..length], &came[..length]);
+    if length == 0 || !is_run(went) || !is_run(came) {
+        return Ok(0);
+    }
+    let (went, came) = (went[0] as usize, came[0] as usize);
+    columns.iter().try_fold(length, |length, column| {
+        let same = not_distinct(&column.slice(went, length), &column.slice(came, length))?;
+        Ok(same.values().iter().position(|is_same| !is_same).unwrap_or(length))
+    })
+}
+
+/// The rows of `went` whose keys none of `came` has.
+fn unmatched(columns: &[ArrayRef], mut went: Vec<u32>, came: &[u32]) -> Result<Vec<u32>> {
+    let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
+    let keys = RowConverter::new(fields)?.convert_columns(columns)?;
+    let mut present = HashSet::with_capacity(came.len());
+    present.extend(came.iter().map(|row| keys.row(*row as usize)));
+    went.retain(|row| !present.contains(&keys.row(*row as usize)));
+    Ok(went)
 }
 
 #[cfg(test)]
@@ -76,5 +102,27 @@ mod tests {
         let (upserts, deletes) = by_key(&delta, &["k".to_owned()]).unwrap();
         assert_eq!(upserts.column(1).as_ref(), &Int64Array::from(vec![10, 20]));
         assert_eq!(deletes.column(1).as_ref(), &Int64Array::from(vec![2]));
+    }
+
+    #[test]
+    fn rows_told_in_the_same_order_are_paired_and_the_rest_is_looked_up() {
+        let change = |went: &[&str], came: &[&str]| {
+            let names: ArrayRef = Arc::new(StringArray::from([went, came].concat()));
+            let batch = RecordBatch::try_from_iter([("k", names)]).unwrap();
+            let weights = went.iter().map(|_| -1).chain(came.iter().map(|_| 1)).collect();
+            let delta = Delta::weighted(batch, weights);
+            let (upserts, deletes) = by_key(&delta, &["k".to_owned()]).unwrap();
+            let told = |rows: &RecordBatch| -> Vec<String> {
+                let names = rows.column(0).as_any().downcast_ref::<StringArray>().unwrap();
+                names.iter().flatten().map(str::to_owned).collect()
+            };
+            assert_eq!(told(&upserts), came);
+            told(&deletes)
+        };
+        assert_eq!(change(&["a", "b"], &["a", "b", "c"]), [""; 0]);
+        assert_eq!(change(&["a", "b", "x"], &["a", "b", "c"]), ["x"]);
+        assert_eq!(change(&["a", "x", "b"], &["a", "b"]), ["x"]);
+        assert_eq!(change(&["b", "a"], &["a", "b"]), [""; 0]);
+        assert_eq!(change(&["a", "b"], &[]), ["a", "b"]);
     }
 }

@@ -1,8 +1,8 @@
 //! Joins of every kind on equal keys, on any condition, or on none.
 //!
 //! Both sides keep their rows behind the join key. A change of one side is matched with all rows of the
-//! other: first the left change with the right rows as they were, then the right change with the left rows
-//! as they are now. Outer, semi and anti joins count the matches of each row they may have to give out
+//! other: first one side's change with the other's rows as they were, then the other's change with the
+//! first's rows as they are now. Outer, semi and anti joins count the matches of each row they may have to give out
 //! alone, and give it or take it back when the count leaves or reaches zero.
 
 use std::sync::Arc;
@@ -455,8 +455,12 @@ impl Operator for Join {
 
     fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         let mut output = Vec::new();
-        self.push(0, inputs[0], &mut output)?;
-        self.push(1, inputs[1], &mut output)?;
+        // A side whose rows are given out alone comes last: they meet what came with them at once, instead
+        // of being given out and taken back.
+        let order = if self.spec.sides[0].lone == Lone::Never { [0, 1] } else { [1, 0] };
+        for side in order {
+            self.push(side, inputs[side], &mut output)?;
+        }
         Ok(output)
     }
 

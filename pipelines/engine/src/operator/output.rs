@@ -38,12 +38,7 @@ fn key_columns(key: &[usize], batch: &RecordBatch) -> Vec<ArrayRef> {
 impl Output {
     /// A view of `schema`; with `materialize` its rows are kept behind the columns `key`, which must then be
     /// unique unless empty.
-    pub fn new(
-        view: String,
-        schema: SchemaRef,
-        key: &[usize],
-        materialize: bool,
-    ) -> Result<Self> {
+    pub fn new(view: String, schema: SchemaRef, key: &[usize], materialize: bool) -> Result<Self> {
         let is_unique = !key.is_empty();
         let unique = is_unique.then(|| key.to_vec());
         let key: Vec<usize> =

@@ -216,8 +216,9 @@ impl Aggregate {
         let mut changed = vec![false; self.touched.len()];
         self.states.iter().for_each(|state| state.mark_changed(&self.touched, &mut changed));
         let is_row = |rows: i64| rows > 0 || self.is_global();
-        let mut old = Vec::new();
-        let mut new = Vec::new();
+        let (mut died, mut born) = (Vec::new(), Vec::new());
+        // Places and ids of the groups that stay: first in both lists, so that they stand in the same order.
+        let (mut old, mut new) = (Vec::new(), Vec::new());
         for (at, id) in self.touched.iter().enumerate() {
             let rows = self.rows[*id as usize];
             if rows < 0 {
@@ -226,25 +227,32 @@ impl Aggregate {
                 return Err(Error::MissingRow { place: "group".to_owned(), row });
             }
             let was_row = is_row(self.rows_before[at]) && self.has_started;
-            if was_row && (changed[at] || !is_row(rows)) {
-                old.push(at as u32);
-            }
-            if is_row(rows) && (changed[at] || !was_row) {
-                new.push(*id);
+            match (was_row, is_row(rows)) {
+                (true, true) if changed[at] => {
+                    old.push(at as u32);
+                    new.push(*id);
+                }
+                (true, false) => died.push(at as u32),
+                (false, true) => born.push(*id),
+                (true, true) | (false, false) => {}
             }
         }
+        let staying = old.len();
+        old.append(&mut died);
+        new.append(&mut born);
         let output = if old.is_empty() && new.is_empty() {
             Vec::new()
         } else {
-            vec![self.rows_of(&old, &new)?]
+            vec![self.rows_of(&old, &new, staying)?]
         };
         self.settle();
         Ok(output)
     }
 
-    /// Result rows: what the groups remembered at `old` were goes, what the `new` groups are comes.
-    fn rows_of(&self, old: &[u32], new: &[u32]) -> Result<Delta> {
-        let mut columns = self.key_columns(old, new)?;
+    /// Result rows: what the groups remembered at `old` were goes, what the `new` groups are comes. The first
+    /// `staying` of both are the same groups.
+    fn rows_of(&self, old: &[u32], new: &[u32], staying: usize) -> Result<Delta> {
+        let mut columns = self.key_columns(old, new, staying)?;
         let outputs =
             self.states.iter().map(|state| state.output(old, new)).collect::<Result<Vec<_>>>()?;
         columns.extend(
@@ -259,28 +267,17 @@ impl Aggregate {
         Ok(Delta::weighted(batch, weights))
     }
 
-    /// Keys of the groups remembered at `old`, then of `new` groups. Most are the same: each is read once.
-    fn key_columns(&self, old: &[u32], new: &[u32]) -> Result<Vec<ArrayRef>> {
+    /// Keys of the groups remembered at `old`, then of `new` groups. Those that stay are read once.
+    fn key_columns(&self, old: &[u32], new: &[u32], staying: usize) -> Result<Vec<ArrayRef>> {
         if old.is_empty() {
             return self.groups.columns(new);
         }
         let mut ids: Vec<u32> = old.iter().map(|at| self.touched[*at as usize]).collect();
-        let mut places: Vec<u32> = (0..old.len() as u32).collect();
-        let mut candidate = 0;
-        for id in new {
-            // Both lists are in the order in which groups were touched.
-            while candidate < old.len()
-                && self.places[ids[candidate] as usize] < self.places[*id as usize]
-            {
-                candidate += 1;
-            }
-            if candidate < old.len() && ids[candidate] == *id {
-                places.push(candidate as u32);
-            } else {
-                places.push(ids.len() as u32);
-                ids.push(*id);
-            }
-        }
+        ids.extend(&new[staying..]);
+        let places: Vec<u32> = (0..old.len() as u32)
+            .chain(0..staying as u32)
+            .chain(old.len() as u32..ids.len() as u32)
+            .collect();
         Ok(take_arrays(&self.groups.columns(&ids)?, &UInt32Array::from(places), None)?)
     }
 

@@ -7,6 +7,10 @@ use crate::Result;
 use crate::state::encoding::EncodedRows;
 use crate::state::{NONE, take_rows};
 
+/// Rows that come are kept as part of the batch they came in, together with those that go, if there are no
+/// more than this: then they are soon merged with others.
+const SLICED_ROWS_MAX: usize = 32 * 1024;
+
 impl RowStore {
     /// Takes out the rows of `batch` with negative weight and adds those of positive weight; `keys` are the
     /// encoded keys of all rows. A row that comes for one that goes takes over its place among the keys and
@@ -85,9 +89,13 @@ impl RowStore {
                 self.unlink(entry);
             }
         }
-        if !coming.is_empty() {
-            let batch =
-                if coming.len() == rows { batch.clone() } else { take_rows(batch, coming)? };
+        if let (Some(first), Some(last)) = (coming.first(), coming.last()) {
+            let is_run = (last - first) as usize == coming.len() - 1;
+            let is_short = coming.len() <= SLICED_ROWS_MAX;
+            let batch = match is_run && (is_short || coming.len() == rows) {
+                true => batch.slice(*first as usize, coming.len()),
+                false => take_rows(batch, coming)?,
+            };
             self.push_chunk(batch, owners.clone());
         }
         Ok(Ok(owners))
