@@ -2,6 +2,9 @@
 //!
 //! A round trip costs about as much as the rows it writes. A sale moves stock, posts to the journal,
 //! writes an invoice, its lines, three events and a key: together they are one statement.
+//!
+//! Rows come as arrays, one per column, and as `select unnest($1), unnest($2), …`, which gives them
+//! one by one; `from unnest($1, $2, …)` would first fill a store in memory for each column.
 
 use std::fmt::Write;
 

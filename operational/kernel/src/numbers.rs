@@ -49,8 +49,9 @@ pub async fn next_numbers(
     }
     let sql = format!(
         "insert into {schema}.series as s (shop_id, series, last) \
-         select shop_id, series, count from unnest($1::uuid[], $2::text[], $3::bigint[]) \
-             as w (shop_id, series, count) order by shop_id, series \
+         select shop_id, series, count from (select unnest($1::uuid[]) as shop_id, \
+             unnest($2::text[]) as series, unnest($3::bigint[]) as count) as wanted \
+         order by shop_id, series \
          on conflict (shop_id, series) do update set last = s.last + excluded.last \
          returning shop_id, series, last"
     );

@@ -61,8 +61,8 @@ impl Outbox {
         let write = format!(
             "insert into {}.outbox \
              (recorded_at, traceparent, event_id, topic, event_type, aggregate_id, envelope) \
-             select $1::timestamptz, $2::text, rows.* \
-             from unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[]) as rows",
+             select $1::timestamptz, $2::text, unnest($3::uuid[]), unnest($4::text[]), \
+                 unnest($5::text[]), unnest($6::text[]), unnest($7::text[])",
             self.schema
         );
         deferred.push(self.schema, &write, |to| {

@@ -145,13 +145,10 @@ fn insert(tx: &mut Tx, events: &[JournalPosted]) {
         SCHEMA,
         "insert into finance.entries (posted_at, entry_id, shop_id, currency, business_date, \
              document_type, document_id, reversal_of, memo, account_codes, debits, credits, party_ids) \
-         select $1::timestamptz, e.entry_id, e.shop_id, e.currency, e.business_date, \
-             e.document_type, e.document_id, e.reversal_of, e.memo, e.account_codes::text[], \
-             e.debits::numeric[], e.credits::numeric[], e.party_ids::uuid[] \
-         from unnest($2::uuid[], $3::uuid[], $4::text[], $5::date[], $6::text[], $7::uuid[], \
-             $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[]) \
-             as e (entry_id, shop_id, currency, business_date, document_type, document_id, \
-                 reversal_of, memo, account_codes, debits, credits, party_ids)",
+         select $1::timestamptz, unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::text[]), \
+             unnest($5::date[]), unnest($6::text[]), unnest($7::uuid[]), unnest($8::uuid[]), unnest($9::text[]), \
+             unnest($10::text[])::text[], unnest($11::text[])::numeric[], \
+             unnest($12::text[])::numeric[], unnest($13::text[])::uuid[]",
         |to| {
             to.bind(posted_at)
                 .bind(events.iter().map(|event| event.entry_id).collect::<Vec<_>>())

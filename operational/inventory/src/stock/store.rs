@@ -39,7 +39,7 @@ pub(crate) async fn lock(tx: &mut Tx, keys: &[(ShopId, ProductId)]) -> Result<Le
     let (shops, products): (Vec<_>, Vec<_>) = keys.iter().copied().unzip();
     let rows: Vec<(ShopId, ProductId, Quantity, Amount)> = sqlx::query_as(
         "select k.shop_id, k.product_id, s.on_hand, s.value \
-         from unnest($1::uuid[], $2::uuid[]) as k (shop_id, product_id) \
+         from (select unnest($1::uuid[]) as shop_id, unnest($2::uuid[]) as product_id) as k \
          cross join lateral ( \
              select on_hand, value from inventory.stock \
              where shop_id = k.shop_id and product_id = k.product_id and batch = '' \
@@ -67,7 +67,8 @@ pub(crate) fn write(tx: &mut Tx, levels: &Levels, documents: &[StockMoved]) {
     tx.defer(
         SCHEMA,
         "insert into inventory.stock (shop_id, product_id, on_hand, value) \
-         select * from unnest($1::uuid[], $2::uuid[], $3::numeric[], $4::numeric[]) \
+         select unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::numeric[]), \
+             unnest($4::numeric[]) \
          on conflict (shop_id, product_id, batch) \
              do update set on_hand = excluded.on_hand, value = excluded.value",
         |to| {
@@ -82,9 +83,10 @@ pub(crate) fn write(tx: &mut Tx, levels: &Levels, documents: &[StockMoved]) {
         "insert into inventory.movements (movement_id, movement_group_id, shop_id, product_id, \
              reason, document_type, document_id, business_date, moved_at, quantity, unit_cost, \
              value, on_hand_after) \
-         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], \
-             $6::text[], $7::uuid[], $8::date[], $9::timestamptz[], $10::numeric[], \
-             $11::numeric[], $12::numeric[], $13::numeric[])",
+         select unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::uuid[]), \
+             unnest($5::text[]), unnest($6::text[]), unnest($7::uuid[]), unnest($8::date[]), \
+             unnest($9::timestamptz[]), unnest($10::numeric[]), unnest($11::numeric[]), \
+             unnest($12::numeric[]), unnest($13::numeric[])",
         |to| {
             to.bind(lines().map(|(_, movement)| movement.movement_id).collect::<Vec<_>>())
                 .bind(lines().map(|(moved, _)| moved.movement_group_id).collect::<Vec<_>>())

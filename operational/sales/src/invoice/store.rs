@@ -31,16 +31,12 @@ pub(super) fn insert(
         "insert into sales.invoices (actor_id, invoice_id, invoice_number, shop_id, series, \
              number, till, customer_id, currency, business_date, business_hour, issued_at, \
              discount, taxable, tax, round_off, total, cost, tenders) \
-         select $1::uuid, h.invoice_id, h.invoice_number, h.shop_id, h.series, h.number, h.till, \
-             h.customer_id, h.currency, h.business_date, h.business_hour, h.issued_at, \
-             h.discount, h.taxable, h.tax, h.round_off, h.total, h.cost, h.tenders::jsonb \
-         from unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::bigint[], $7::text[], \
-             $8::uuid[], $9::text[], $10::date[], $11::int[], $12::timestamptz[], \
-             $13::numeric[], $14::numeric[], $15::numeric[], $16::numeric[], $17::numeric[], \
-             $18::numeric[], $19::text[]) \
-             as h (invoice_id, invoice_number, shop_id, series, number, till, customer_id, \
-             currency, business_date, business_hour, issued_at, discount, taxable, tax, \
-             round_off, total, cost, tenders)",
+         select $1::uuid, unnest($2::uuid[]), unnest($3::text[]), unnest($4::uuid[]), \
+             unnest($5::text[]), unnest($6::bigint[]), unnest($7::text[]), unnest($8::uuid[]), \
+             unnest($9::text[]), unnest($10::date[]), unnest($11::int[]), \
+             unnest($12::timestamptz[]), unnest($13::numeric[]), unnest($14::numeric[]), \
+             unnest($15::numeric[]), unnest($16::numeric[]), unnest($17::numeric[]), \
+             unnest($18::numeric[]), unnest($19::text[])::jsonb",
         |to| {
             to.bind(actor)
                 .bind(headers().map(|issued| issued.invoice_id).collect::<Vec<InvoiceId>>())
@@ -67,9 +63,11 @@ pub(super) fn insert(
         SCHEMA,
         "insert into sales.invoice_lines (invoice_id, line_no, product_id, quantity, unit, \
              unit_price, discount, taxable, tax_rate, cgst, sgst, igst, total, cost) \
-         select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::numeric[], $5::text[], \
-             $6::numeric[], $7::numeric[], $8::numeric[], $9::numeric[], $10::numeric[], \
-             $11::numeric[], $12::numeric[], $13::numeric[], $14::numeric[])",
+         select unnest($1::uuid[]), unnest($2::int[]), unnest($3::uuid[]), \
+             unnest($4::numeric[]), unnest($5::text[]), unnest($6::numeric[]), \
+             unnest($7::numeric[]), unnest($8::numeric[]), unnest($9::numeric[]), \
+             unnest($10::numeric[]), unnest($11::numeric[]), unnest($12::numeric[]), \
+             unnest($13::numeric[]), unnest($14::numeric[])",
         |to| {
             to.bind(lines().map(|(invoice_id, _)| invoice_id).collect::<Vec<_>>())
                 .bind(lines().map(|(_, line)| line.line_no).collect::<Vec<_>>())
