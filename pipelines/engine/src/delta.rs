@@ -3,12 +3,16 @@
 use arrow::array::{Array, Int64Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 
+use crate::Result;
+use crate::state::take_rows;
+
 /// Rows that come (positive weight) and go (negative weight).
 #[derive(Debug, Clone)]
 pub struct Delta {
     /// The rows.
     pub batch: RecordBatch,
-    /// How often each row comes or goes, without nulls; `None` when each comes once.
+    /// How often each row comes or goes, without nulls; `None` when each comes once. A row of weight 0 is as
+    /// good as not there.
     pub weights: Option<Int64Array>,
 }
 
@@ -58,6 +62,17 @@ impl Delta {
     /// Whether some row goes.
     pub(crate) fn retracts(&self) -> bool {
         self.weight_values().is_some_and(|weights| weights.iter().any(|weight| *weight < 0))
+    }
+
+    /// The change without rows of weight 0.
+    pub(crate) fn without_zeros(self) -> Result<Self> {
+        let Some(weights) = self.weight_values().filter(|weights| weights.contains(&0)) else {
+            return Ok(self);
+        };
+        let rows: Vec<u32> =
+            (0..weights.len() as u32).filter(|row| weights[*row as usize] != 0).collect();
+        let weights = rows.iter().map(|row| weights[*row as usize]).collect();
+        Ok(Self::weighted(take_rows(&self.batch, rows)?, weights))
     }
 
     /// Whether there is one weight per row and none is null.

@@ -199,6 +199,7 @@ impl Engine {
         let mut inputs: HashMap<NodeId, Vec<Delta>> = HashMap::new();
         for (name, delta) in epoch.inputs {
             let (node, delta) = self.accept(epoch.number, name, delta)?;
+            let delta = delta.without_zeros()?;
             if !delta.is_empty() {
                 inputs.entry(node).or_default().push(delta);
             }

@@ -6,7 +6,7 @@ use arrow::compute::concat_batches;
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::datatypes::SchemaRef;
 
-use super::{KeyTable, NONE, take_rows};
+use super::{KeyTable, NONE, RowEncoding, take_rows};
 use crate::{Delta, Result};
 
 /// Several changes of one relation as one.
@@ -118,11 +118,10 @@ pub(crate) fn consolidate_by_key(delta: Delta, key: &[usize]) -> Result<Delta> {
     Ok(if deletes == 0 { Delta::inserts(batch) } else { Delta::weighted(batch, weights) })
 }
 
-/// Which of the rows `left` equal those of `right`; rows with nested columns are taken to differ.
+/// Which of the rows `left` equal those of `right`.
 fn equal_rows(batch: &RecordBatch, left: &[u32], right: &[u32]) -> Result<BooleanBuffer> {
-    let nested = batch.columns().iter().any(|column| column.data_type().is_nested());
-    if left.is_empty() || nested {
-        return Ok(BooleanBuffer::new_unset(left.len()));
+    if left.is_empty() {
+        return Ok(BooleanBuffer::new_unset(0));
     }
     let (left, right) = (take_rows(batch, left.to_vec())?, take_rows(batch, right.to_vec())?);
     let mut same = BooleanArray::from(vec![true; left.num_rows()]);
@@ -130,9 +129,21 @@ fn equal_rows(batch: &RecordBatch, left: &[u32], right: &[u32]) -> Result<Boolea
         if same.true_count() == 0 {
             break;
         }
-        same = arrow::compute::and(&same, &not_distinct(left, right)?)?;
+        same = arrow::compute::and(&same, &equal_values(left, right)?)?;
     }
     Ok(same.values().clone())
+}
+
+/// Which values of two columns are equal, nulls among them. Arrow does not compare lists and structs.
+fn equal_values(left: &ArrayRef, right: &ArrayRef) -> Result<BooleanArray> {
+    if !left.data_type().is_nested() {
+        return Ok(not_distinct(left, right)?);
+    }
+    let encoding = RowEncoding::new(vec![left.data_type().clone()])?;
+    let rows = left.len();
+    let encode = |column: &ArrayRef| encoding.encode(std::slice::from_ref(column), rows);
+    let (left, right) = (encode(left)?, encode(right)?);
+    Ok((0..rows).map(|row| Some(left.row(row) == right.row(row))).collect())
 }
 
 #[cfg(test)]

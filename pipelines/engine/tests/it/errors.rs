@@ -175,3 +175,16 @@ fn taking_back_what_never_came_is_noticed() {
         changes.stopped
     );
 }
+
+#[test]
+fn taking_back_more_often_than_it_came_is_noticed() {
+    let mut engine = engine(
+        vec![numbers(RelationKind::Changes)],
+        vec![view("kept", "k", "select k, v from numbers")],
+    );
+    feed(&mut engine, 1, Delta::inserts(pairs(vec![1], vec![4]))).unwrap();
+    let twice = Delta { batch: pairs(vec![1], vec![4]), weights: Some(vec![-2].into()) };
+    let changes = feed(&mut engine, 2, twice).unwrap();
+    assert_eq!(changes.stopped.len(), 1);
+    assert!(changes.stopped[0].reason.contains("not there: k=1, v=4"), "{:?}", changes.stopped);
+}

@@ -13,7 +13,7 @@ use millrace_engine::{
     Cut, Delta, Engine, EngineConfig, Epoch, EpochChanges, Relation, ViewDefinition,
 };
 
-use crate::queries::QUERIES;
+use crate::queries::{LATE, QUERIES};
 use crate::world::{Table, batch};
 
 /// Rows as text with how often each is there.
@@ -21,11 +21,17 @@ pub type Rows = BTreeMap<String, i64>;
 
 pub fn view(name: &str, key: &str, sql: &str) -> ViewDefinition {
     let key = key.split(',').filter(|column| !column.is_empty()).map(str::to_owned).collect();
-    ViewDefinition { name: name.to_owned(), sql: sql.to_owned(), key, materialize: true }
+    let materialize = !name.starts_with("unkept_");
+    ViewDefinition { name: name.to_owned(), sql: sql.to_owned(), key, materialize }
 }
 
 pub fn all_views() -> Vec<ViewDefinition> {
     QUERIES.iter().map(|(name, key, sql)| view(name, key, sql)).collect()
+}
+
+/// Views for an engine that has [`all_views`] already.
+pub fn late_views() -> Vec<ViewDefinition> {
+    LATE.iter().map(|(name, key, sql)| view(name, key, sql)).collect()
 }
 
 pub fn engine(relations: Vec<Relation>, views: Vec<ViewDefinition>) -> Engine {
@@ -45,18 +51,23 @@ pub fn epoch(number: u64, inputs: Vec<(String, Delta)>) -> Epoch {
     Epoch { number, cut, inputs, now: now.expect("the time is in this century") }
 }
 
-/// Adds the rows of `batch`, `weight` times each or by `weights`.
-pub fn add(rows: &mut Rows, delta: &Delta) {
+/// Rows as text, in their order.
+fn texts(batch: &RecordBatch) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
-    let columns = delta.batch.columns().iter();
+    let columns = batch.columns().iter();
     let columns: Result<Vec<_>, _> =
         columns.map(|column| ArrayFormatter::try_new(column.as_ref(), &options)).collect();
     let columns = columns.expect("every type of the tests has a text");
-    for row in 0..delta.num_rows() {
-        let text: Vec<String> =
-            columns.iter().map(|column| column.value(row).to_string()).collect();
-        let count = rows.entry(text.join("|")).or_default();
-        *count += delta.weight(row);
+    let text = |row: usize| {
+        columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|")
+    };
+    (0..batch.num_rows()).map(text).collect()
+}
+
+/// Adds the rows of a change by their weights.
+pub fn add(rows: &mut Rows, delta: &Delta) {
+    for (row, text) in texts(&delta.batch).into_iter().enumerate() {
+        *rows.entry(text).or_default() += delta.weight(row);
     }
     rows.retain(|_, count| *count != 0);
 }
@@ -67,16 +78,19 @@ pub fn rows_of(batches: &[RecordBatch]) -> Rows {
     rows
 }
 
-/// Checks that a change is summed up and takes rows back before it gives any, then adds it.
+/// Checks that a change holds no row with its opposite and takes rows back before it gives any, then adds it.
 pub fn add_changes(views: &mut BTreeMap<String, Rows>, changes: &EpochChanges) {
     for (view, delta) in &changes.changes {
-        let mut once = Rows::new();
-        add(&mut once, delta);
-        let distinct = (0..delta.num_rows()).filter(|row| delta.weight(*row) == 0).count();
-        assert_eq!(distinct, 0, "{view} changed by a row of weight 0");
-        assert!(!once.is_empty(), "{view} is said to change but does not");
-        let signs: Vec<bool> = (0..delta.num_rows()).map(|row| delta.weight(row) > 0).collect();
+        assert!(!delta.is_empty(), "{view} is said to change but does not");
+        let weights: Vec<i64> = (0..delta.num_rows()).map(|row| delta.weight(row)).collect();
+        assert!(!weights.contains(&0), "{view} changed by a row of weight 0");
+        let signs: Vec<bool> = weights.iter().map(|weight| *weight > 0).collect();
         assert!(signs.is_sorted(), "{view} gives rows before it takes others back");
+        let mut comes = BTreeMap::new();
+        for (text, sign) in texts(&delta.batch).into_iter().zip(signs) {
+            let is_same = *comes.entry(text.clone()).or_insert(sign) == sign;
+            assert!(is_same, "{view} gives a row and takes it back in one change: {text}");
+        }
         add(views.entry(view.clone()).or_default(), delta);
     }
 }

@@ -1,4 +1,5 @@
 //! The queries the oracle checks. Each becomes a view of the given key; later ones may read earlier ones.
+//! Views called `unkept_…` keep no rows.
 
 /// Name, key columns separated by commas (none: rows may repeat), SQL.
 pub const QUERIES: &[(&str, &str, &str)] = &[
@@ -282,5 +283,160 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         "region_revenue",
         "region",
         "select region, count(*) as n, sum(amount) as revenue, max(amount) as top from line_names group by region",
+    ),
+    // Rows told apart by an identity, met on a part of it, on another column or on none of it
+    (
+        "days_of_shops",
+        "shop,day",
+        "select b.shop, b.day, b.quantity, h.region, h.size from (select shop, day, sum(quantity) as quantity from moves group by shop, day) b left join shops h on h.shop = b.shop",
+    ),
+    (
+        "same_category",
+        "product,other",
+        "select a.product, b.product as other, a.category, b.price from products a join products b on a.category = b.category",
+    ),
+    (
+        "category_sizes",
+        "product",
+        "select p.product, p.category, c.n from products p left join (select category, count(*) as n from products group by category) c on p.category = c.category",
+    ),
+    (
+        "moved_and_sold",
+        "",
+        "select m.shop as moved_in, s.shop as sold_in, m.n, s.total from (select shop, count(*) as n from moves group by shop) m full join (select shop, sum(total) as total from sales group by shop) s on m.shop = s.shop",
+    ),
+    (
+        "moved_and_sold_nulls",
+        "shop",
+        "select coalesce(m.shop, s.shop) as shop, m.n, s.total from (select shop, count(*) as n from moves group by shop) m full join (select shop, sum(total) as total from sales group by shop) s on m.shop is not distinct from s.shop",
+    ),
+    (
+        "small_and_shop",
+        "",
+        "select a.shop, a.small, b.day, b.n from (select shop, small, count(*) as n from moves group by shop, small) a full join (select shop, day, count(*) as n from moves group by shop, day) b on a.shop = b.shop and a.n >= b.n",
+    ),
+    (
+        "sold_by_day",
+        "day",
+        "select m.day, m.n, s.total from (select day, count(*) as n from moves group by day) m left join (select cast(sold_at as date) as day, sum(total) as total from sales group by 1) s on m.day = s.day",
+    ),
+    (
+        "grown_shops",
+        "shop,size,day",
+        "select h.shop, h.size, a.day, a.quantity from (select shop, day, sum(quantity) as quantity from moves group by shop, day) a right join shops h on h.shop = a.shop and a.quantity > h.size",
+    ),
+    (
+        "later_days",
+        "shop,day,later",
+        "select a.shop, a.day, b.day as later, b.quantity from by_two a join by_two b on a.shop = b.shop and a.day < b.day",
+    ),
+    (
+        "outdone_days",
+        "shop,day",
+        "select shop, day, quantity from by_two b where exists (select 1 from distinct_rows d where d.shop = b.shop and d.small > b.quantity)",
+    ),
+    (
+        "unmatched_days",
+        "shop,day",
+        "select shop, day, quantity from by_two b where not exists (select 1 from shops h where h.shop = b.shop and h.size < b.quantity)",
+    ),
+    (
+        "named_names",
+        "name",
+        "select u.name, h.region from union_distinct u left join shops h on h.shop = u.name",
+    ),
+    (
+        "null_column",
+        "shop",
+        "select h.shop, null as nothing, s.n from shops h left join (select shop, count(*) as n from moves group by shop) s on s.shop = h.shop",
+    ),
+    // Results that stay while what they come from changes
+    ("mean_alone", "shop", "select shop, avg(small) as mean from moves group by shop"),
+    (
+        "mean_of_means",
+        "region",
+        "select h.region, avg(m.mean) as mean, count(*) as n from mean_alone m join shops h on h.shop = m.shop group by h.region",
+    ),
+    (
+        "undefined_sum",
+        "shop",
+        "select shop, sum(case when payment['fee'] = 0 then cast('nan' as double) else 1.5 end) as ratio from sales group by shop",
+    ),
+    // Lists in rows that come and go
+    (
+        "unmatched_sales",
+        "sale_id",
+        "select s.sale_id, s.shop, s.lines, s.payment from moves m full join sales s on m.shop = s.shop where m.product is null",
+    ),
+    (
+        "unmatched_lines",
+        "",
+        "select sale_id, line['product'] as product from (select sale_id, unnest(lines) as line from unmatched_sales)",
+    ),
+    // Views that keep no rows of their own, and views on all that
+    (
+        "unkept_days",
+        "shop,day",
+        "select shop, day, sum(quantity) as quantity, min(small) as small from all_moves group by shop, day",
+    ),
+    (
+        "unkept_regions",
+        "",
+        "select d.shop, d.day, h.region from unkept_days d left join shops h on h.shop = d.shop and h.size > d.small",
+    ),
+    (
+        "days_of_regions",
+        "region",
+        "select region, count(*) as n, sum(quantity) as quantity, max(day) as day from days_of_shops group by region",
+    ),
+    (
+        "revenue_of_days",
+        "shop,day",
+        "select d.shop, d.day, d.quantity, r.revenue, u.small from days_of_shops d left join region_revenue r on r.region = d.region left join unkept_days u on u.shop = d.shop and u.day = d.day",
+    ),
+    ("regions_of_days", "", "select region from days_of_shops where quantity > 0"),
+    (
+        "days_and_regions",
+        "",
+        "select d.shop, d.quantity, u.day, u.region from days_of_shops d full join unkept_regions u on u.region = d.region",
+    ),
+];
+
+/// The same for views that are added to an engine that has run for a while. They read what is kept.
+pub const LATE: &[(&str, &str, &str)] = &[
+    (
+        "late_stock",
+        "product,shop",
+        "select s.product, s.shop, s.on_hand, p.category, p.price from stock s left join products p on p.product = s.product",
+    ),
+    (
+        "late_shops",
+        "shop",
+        "select coalesce(b.shop, h.shop) as shop, b.n, h.region from by_shop b full join shops h on h.shop = b.shop",
+    ),
+    (
+        "late_categories",
+        "category",
+        "select category, sum(on_hand * price) as value, count(*) as n from late_stock group by category",
+    ),
+    (
+        "late_pairs",
+        "",
+        "select s.product, d.shop, d.quantity from late_stock s join days_of_shops d on d.shop = s.shop and d.quantity > s.on_hand",
+    ),
+    (
+        "late_unsold",
+        "product",
+        "select p.product, p.category from products p where not exists (select 1 from late_stock s where s.category = p.category and s.on_hand > 0)",
+    ),
+    (
+        "unkept_late_days",
+        "shop,day",
+        "select shop, day, sum(quantity) as quantity from all_moves group by shop, day",
+    ),
+    (
+        "late_days",
+        "shop,day",
+        "select d.shop, d.day, d.quantity, s.n from unkept_late_days d left join late_shops s on s.shop = d.shop",
     ),
 ];

@@ -221,6 +221,12 @@ impl World {
                     weights.push(-1);
                     continue;
                 }
+                if self.random.random_bool(0.03) {
+                    // A row of weight 0 is none.
+                    rows.push(self.row(&name));
+                    weights.push(0);
+                    continue;
+                }
                 let row = match self.tables[at].rows.choose(&mut self.random) {
                     Some(twin) if kind == RelationKind::Changes && self.random.random_bool(0.2) => {
                         twin.clone()

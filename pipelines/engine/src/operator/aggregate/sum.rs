@@ -7,7 +7,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, Int64Array, PrimitiveArray};
+use arrow::array::{
+    Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, Int64Array, PrimitiveArray,
+};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Decimal128Type, DecimalType, Float64Type, Int64Type, UInt64Type};
 use datafusion::error::DataFusionError;
@@ -16,7 +18,7 @@ use super::{GroupState, old_then_new};
 use crate::Result;
 
 /// Numbers that can be summed with weights.
-trait Summand: Copy + Default + PartialEq + Debug + Send {
+trait Summand: ArrowNativeTypeOp + Copy + Default + Debug + Send {
     fn add(self, other: Self, weight: i64) -> Self;
     /// The mean, where `scale_up` brings the sum to the scale of the result.
     fn divide(self, count: i64, scale_up: i128, output: &DataType) -> Result<Self>;
@@ -73,7 +75,7 @@ impl Summand for i128 {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Finish {
     Sum,
     Average { scale_up: i128 },
@@ -121,9 +123,33 @@ fn make(input: &DataType, output: DataType, finish: Finish) -> Box<dyn GroupStat
     }
 }
 
-impl<T: ArrowPrimitiveType> Sum<T> {
+impl<T: ArrowPrimitiveType> Sum<T>
+where
+    T::Native: Summand,
+{
     fn new(input: DataType, output: DataType, finish: Finish) -> Self {
         Self { totals: Vec::new(), remembered: Vec::new(), finish, input, output }
+    }
+
+    /// What is given out of a total; `None` is null.
+    fn result(&self, (sum, count): (T::Native, i64)) -> Result<Option<T::Native>> {
+        match self.finish {
+            _ if count == 0 => Ok(None),
+            Finish::Sum => Ok(Some(sum)),
+            Finish::Average { scale_up } => sum.divide(count, scale_up, &self.output).map(Some),
+        }
+    }
+
+    /// Whether both totals give the same. The mean may stay while sum and count change, and a sum that is
+    /// not a number is the same as before. A mean that does not fit is told when it is given out.
+    fn is_same(&self, old: (T::Native, i64), new: (T::Native, i64)) -> bool {
+        let is_same_total = old.0.is_eq(new.0) && old.1 == new.1;
+        is_same_total
+            || match (self.result(old), self.result(new)) {
+                (Ok(Some(old)), Ok(Some(new))) => old.is_eq(new),
+                (Ok(None), Ok(None)) => true,
+                _ => false,
+            }
     }
 }
 
@@ -173,22 +199,14 @@ where
 
     fn mark_changed(&self, ids: &[u32], changed: &mut [bool]) {
         for (at, id) in ids.iter().enumerate() {
-            let ((old_sum, old_count), (sum, count)) =
-                (self.remembered[at], self.totals[*id as usize]);
-            let is_same = old_sum == sum && (old_count == count || self.finish == Finish::Sum);
-            let was_null = old_count == 0;
-            let is_null = count == 0;
-            changed[at] |= was_null != is_null || !is_null && !is_same;
+            changed[at] =
+                changed[at] || !self.is_same(self.remembered[at], self.totals[*id as usize]);
         }
     }
 
     fn output(&self, old: &[u32], new: &[u32]) -> Result<Vec<ArrayRef>> {
         let totals = old_then_new(&self.remembered, &self.totals, old, new);
-        let value = |(sum, count): &(T::Native, i64)| match self.finish {
-            _ if *count == 0 => Ok(T::Native::default()),
-            Finish::Sum => Ok(*sum),
-            Finish::Average { scale_up } => sum.divide(*count, scale_up, &self.output),
-        };
+        let value = |total: &(T::Native, i64)| Ok(self.result(*total)?.unwrap_or_default());
         let values = totals.iter().map(value).collect::<Result<Vec<_>>>()?;
         let nulls: NullBuffer = totals.iter().map(|(_, count)| *count != 0).collect();
         let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);

@@ -36,7 +36,7 @@ impl RowStore {
         let mut vacated: Vec<(EntryId, usize)> = Vec::new();
         for row in (0..rows).filter(|row| weight(*row) < 0) {
             let entry = self.find_identical(keys, identities.as_ref(), row);
-            if entry == NONE || self.rows[entry as usize].chunk == NONE {
+            if weight(row) < -1 || entry == NONE || self.rows[entry as usize].chunk == NONE {
                 return Ok(Err(row));
             }
             let Row { chunk, row: place, .. } = self.rows[entry as usize];
