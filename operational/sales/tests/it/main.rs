@@ -1,6 +1,7 @@
 //! The write services together, on a real PostgreSQL.
 
 mod batch;
+mod connections;
 mod contention;
 mod idempotency;
 mod invariants;
