@@ -119,7 +119,7 @@ impl Error {
             Self::ShopForbidden { .. } => "shop_forbidden",
             Self::CompanyWide { .. } => "forbidden",
             Self::StreamsTaken { .. } => "streams_taken",
-            Self::DeadLetters(_) => "dead_letters",
+            Self::DeadLetters(error) => error.code(),
             Self::Kernel(error) => error.code(),
             Self::Views(error) => error.code(),
         }
@@ -139,6 +139,8 @@ impl Error {
             | Self::ParameterUnreadable { .. } => StatusCode::BAD_REQUEST,
             Self::ShopForbidden { .. } | Self::CompanyWide { .. } => StatusCode::FORBIDDEN,
             Self::PipelineAbsent => StatusCode::SERVICE_UNAVAILABLE,
+            Self::DeadLetters(millrace_source::Error::NoDeadLetter { .. }) => StatusCode::NOT_FOUND,
+            Self::DeadLetters(millrace_source::Error::Replay { .. }) => StatusCode::CONFLICT,
             Self::Kernel(error) => error.status(),
             Self::Views(error) => views_status(error),
             _ => StatusCode::INTERNAL_SERVER_ERROR,

@@ -75,7 +75,7 @@ impl Doctor {
             check::trial_balances_agree(self, &mut reader, position).await?,
             check::stock_is_its_movements(&mut reader).await?,
             check::stock_is_not_negative(&mut reader).await?,
-            check::outbox_is_in_log(&mut reader, &log, moment.lsn).await?,
+            check::outbox_is_in_log(&mut reader, &log, position).await?,
             check::positions_are_gapless(&log, position),
         ];
         drop(reader);

@@ -22,7 +22,7 @@ mod metrics;
 mod options;
 mod source;
 
-pub use assemble::{Assembler, Frontiers, Missing, Offer};
+pub use assemble::{Assembler, Frontier, Frontiers, Missing, Offer};
 pub use copy::{CopyEpochs, CopyFile, LogCopy};
 pub use cutter::{CutEpoch, Cutter};
 pub use dead_letters::{DeadEvent, DeadLetter, DeadLetters, ForeignMessage, Payload};

@@ -42,8 +42,12 @@ pub async fn run(settings: &Settings, command: &DeadLetters, output: Output) -> 
         DeadLetters::Replay { ids } => {
             let answer: Value =
                 operator.post("/api/v1/dead-letters/replay", &json!({"ids": ids})).await?;
-            let replayed = &answer["replayed"];
-            eprintln!("{replayed} transactions were appended to the log again");
+            let mut rows = Rows::new(&["replayed"]);
+            rows.push(vec![answer["replayed"].clone()]);
+            rows.print(output)?;
+            eprintln!(
+                "hint: what still can't be applied comes back with a new id: see `millrace dead-letters list`"
+            );
             Ok(())
         }
     }

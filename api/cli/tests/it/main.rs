@@ -1,6 +1,7 @@
 //! The whole program, as its users meet it.
 
 mod crash;
+mod dead_letters;
 mod doctor;
 mod program;
 mod relay;

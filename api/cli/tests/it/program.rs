@@ -6,15 +6,20 @@ use std::time::{Duration, Instant};
 
 use millrace_cli::bench::world::World;
 use millrace_cli::{Operator, Settings, System};
+use millrace_demo::live::{Outcome, issue};
 use millrace_events::Token;
 use millrace_views::Target;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
 /// How long a start may take, recovery of all parts included.
 const START_MAX: Duration = Duration::from_secs(60);
+/// How long what was sold may take to be seen, on a machine that does much else.
+const SHOWN_MAX: Duration = Duration::from_secs(60);
 
 /// A data directory with a world in it, and the program that serves it.
 pub struct Program {
@@ -110,6 +115,52 @@ impl Program {
         ended.expect("the program runs")
     }
 
+    /// Sells over the counter, and waits until the views show it.
+    pub async fn sell(&self, world: &World, random: &mut ChaCha8Rng, sales: u64) {
+        let client = self.operator().shop_client();
+        let before = self.invoices_shown().await;
+        for _ in 0..sales {
+            let outcome = issue(&client, &world.invoice(random)).await.expect("an answer");
+            assert!(matches!(outcome, Outcome::Sold(_)), "there is stock for all");
+        }
+        let deadline = Instant::now() + SHOWN_MAX;
+        while self.invoices_shown().await < before + sales {
+            assert!(Instant::now() < deadline, "what was sold is not shown: {}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Invoices that a live view counts.
+    pub async fn invoices_shown(&self) -> u64 {
+        let path = "/api/v1/views/live_sales_by_shop_hour?limit=1000";
+        let view: Value = self.operator().get(path).await.expect("a view");
+        let rows = view["rows"].as_array().expect("rows").iter();
+        rows.filter_map(|row| row["invoices"].as_u64()).sum()
+    }
+
+    /// Everything sold is shown, and the doctor finds nothing.
+    pub async fn assert_whole(&self, sales: u64) {
+        let report = self.operator().examine().await.expect("a report");
+        for finding in report["findings"].as_array().expect("findings") {
+            assert_eq!(finding["violations"], 0, "{finding:#}");
+        }
+        assert_eq!(self.invoices_shown().await, sales);
+    }
+
+    /// The running program's database, as its services see it.
+    pub async fn database(&self) -> PgConnection {
+        let read = |name: &str| -> toml::Table {
+            let text = std::fs::read_to_string(self.data_dir.path().join(name)).expect("a file");
+            text.parse().expect("TOML")
+        };
+        let (ports, secrets) = (read("ports.toml"), read("secrets.toml"));
+        let password = secrets["postgres"].as_str().expect("a password");
+        let port = ports["postgres"].as_integer().expect("a port");
+        let url =
+            format!("postgres://millrace:{password}@127.0.0.1:{port}/millrace?sslmode=disable");
+        PgConnection::connect(&url).await.expect("connected")
+    }
+
     async fn answers(&self) -> bool {
         match Operator::of(self.data_dir.path()) {
             Ok(operator) => operator.get::<Value>("/api/v1/status").await.is_ok(),
@@ -126,6 +177,15 @@ impl Program {
         let mut child = self.child.take().expect("the program runs");
         child.kill().expect("it can be killed");
         child.wait().expect("it is gone");
+    }
+
+    /// Ends the program in order, as whoever started it would.
+    pub fn stop(&mut self) {
+        let mut child = self.child.take().expect("the program runs");
+        let pid = i32::try_from(child.id()).expect("a process id");
+        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("it can be told");
+        let ended = child.wait().expect("it is gone");
+        assert!(ended.success(), "{ended}: {}", self.log());
     }
 
     /// Ends one embedded server as a crash would.

@@ -1,5 +1,8 @@
 //! A relay that halts says what to type; typed, it goes on, and nothing is missing.
 
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use millrace_cli::bench::world::World;
@@ -72,19 +75,6 @@ async fn sell_unheard(program: &Program, world: &World, drops_slot: bool) -> u64
     committed
 }
 
-/// Everything sold is shown, and the doctor finds nothing.
-async fn assert_whole(program: &Program, sales: u64) {
-    let operator = program.operator();
-    let report = operator.examine().await.expect("a report");
-    for finding in report["findings"].as_array().expect("findings") {
-        assert_eq!(finding["violations"], 0, "{finding:#}");
-    }
-    let view: Value = operator.get("/api/v1/views/live_sales_by_shop_hour").await.expect("a view");
-    let rows = view["rows"].as_array().expect("rows").iter();
-    let shown: u64 = rows.filter_map(|row| row["invoices"].as_u64()).sum();
-    assert_eq!(shown, sales);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_slot_is_recovered_with_the_command_that_is_named() {
     let (mut program, world) = Program::start().await;
@@ -98,7 +88,7 @@ async fn a_lost_slot_is_recovered_with_the_command_that_is_named() {
     assert_eq!(recovered[0]["position"], committed, "each event has one position: {recovered}");
     assert_eq!((&recovered[0]["tombstones"], &recovered[0]["orphans"]), (&0.into(), &0.into()));
     program.up().await;
-    assert_whole(&program, SALES).await;
+    program.assert_whole(SALES).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,5 +114,94 @@ async fn another_server_is_gone_on_with_once_somebody_says_so() {
     assert_eq!(recovered[0]["incarnation"], 2, "{recovered}");
     assert_eq!((&recovered[0]["orphans"], &recovered[0]["tombstones"]), (&0.into(), &0.into()));
     program.up().await;
-    assert_whole(&program, SALES).await;
+    program.assert_whole(SALES).await;
+}
+
+/// What is sold before the backup is taken, after it, and with the restored database.
+const KEPT: u64 = 3;
+const LOST: u64 = 2;
+const AFTERWARDS: u64 = 4;
+
+/// Copies a folder with owners and times, as a backup tool would.
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp runs");
+    assert!(copied.success(), "{} is copied", from.display());
+}
+
+/// The last position that the views include.
+async fn position(program: &Program) -> u64 {
+    let status: Value = program.operator().get("/api/v1/status").await.expect("a status");
+    status["position"].as_u64().unwrap_or_else(|| panic!("no position: {status}"))
+}
+
+/// Positions of the orphans that a recovery has listed.
+fn orphans(recovered: &Value) -> Vec<u64> {
+    let file = recovered[0]["file"].as_str().unwrap_or_else(|| panic!("no file: {recovered}"));
+    let lines = fs::read_to_string(file).expect("the list of orphans");
+    let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON lines"));
+    let mut positions: Vec<u64> = events.filter_map(|event| event["position"].as_u64()).collect();
+    assert_eq!(recovered[0]["orphans"], positions.len(), "all have a line");
+    positions.sort_unstable();
+    positions
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_restored_from_a_backup_goes_on_behind_the_end_of_the_log() {
+    let (mut program, world) = Program::start().await;
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    program.sell(&world, &mut random, KEPT).await;
+    program.assert_whole(KEPT).await;
+    let kept = position(&program).await;
+    program.stop();
+    let database = fs::canonicalize(program.data_dir.path().join("postgres")).expect("its folder");
+    let backup = program.data_dir.path().join("backup");
+    copy(&database, &backup);
+
+    program.up().await;
+    program.sell(&world, &mut random, LOST).await;
+    program.assert_whole(KEPT + LOST).await;
+    let end = position(&program).await;
+    program.stop();
+    fs::remove_dir_all(&database).expect("the database is lost");
+    copy(&backup, &database);
+
+    let refused = program.refused();
+    assert!(refused.contains("the database was restored from a backup"), "{refused}");
+    let mut command = command_in(&refused);
+    let unconfirmed = program.fail(&command);
+    assert!(unconfirmed.contains("confirm with --yes"), "{unconfirmed}");
+    command.push("--yes");
+    let recovered = program.run(&command);
+    assert_eq!(orphans(&recovered), (kept + 1..=end).collect::<Vec<_>>());
+    assert_eq!((&recovered[0]["incarnation"], &recovered[0]["position"]), (&2.into(), &end.into()));
+    assert_eq!((&recovered[0]["published"], &recovered[0]["tombstones"]), (&0.into(), &0.into()));
+    // An operator who knows where the backup ends says so.
+    let last = (end - 1).to_string();
+    command.extend(["--restored-to", &last]);
+    let named = program.run(&command);
+    assert_eq!((&named[0]["incarnation"], &named[0]["orphans"]), (&3.into(), &1.into()), "{named}");
+    assert_eq!(orphans(&named), [end]);
+
+    program.up().await;
+    program.sell(&world, &mut random, AFTERWARDS).await;
+    let report = program.operator().examine().await.expect("a report");
+    assert_eq!(position(&program).await, end + (end - kept) / LOST * AFTERWARDS);
+    // Orphans stay in the log, in views and marts; the doctor says so until someone has decided.
+    assert_eq!(program.invoices_shown().await, KEPT + LOST + AFTERWARDS);
+    for finding in report["findings"].as_array().expect("findings") {
+        let rows: Vec<&str> =
+            finding["rows"].as_array().expect("rows").iter().filter_map(Value::as_str).collect();
+        match finding["id"].as_str() {
+            Some("OUT-2") => {
+                assert_eq!(finding["violations"], end - kept, "{finding:#}");
+                assert!(rows.iter().all(|row| row.ends_with("is in no outbox")), "{rows:?}");
+                assert!(rows[0].starts_with(&format!("position {} at ", kept + 1)), "{rows:?}");
+            }
+            Some("LED-3") => {
+                let is_of_both = |row: &&str| row.contains("PostgreSQL has debit");
+                assert!(!rows.is_empty() && rows.iter().all(is_of_both), "{finding:#}");
+            }
+            _ => assert_eq!(finding["violations"], 0, "{finding:#}"),
+        }
+    }
 }

@@ -129,7 +129,20 @@ async fn append(
     letter: DeadLetter,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(), String> {
+    let position = i64::try_from(letter.id.0).map_err(|error| error.to_string())?;
     let mut tx = pool.begin().await.map_err(|error| error.to_string())?;
+    let claimed = sqlx::query(
+        "insert into identity.replayed_letters (position, replayed_at) values ($1, $2) \
+         on conflict do nothing",
+    )
+    .bind(position)
+    .bind(now)
+    .execute(&mut *tx)
+    .await;
+    if claimed.map_err(|error| error.to_string())?.rows_affected() == 0 {
+        // A crash came between the commit and the letter's mark.
+        return Ok(());
+    }
     for event in &letter.events {
         let text = |payload: &millrace_source::Payload| {
             payload.bytes().and_then(|bytes| String::from_utf8(bytes).ok())
@@ -139,8 +152,7 @@ async fn append(
         let key = text(&event.key).ok_or("its key is not text")?;
         let appended = sqlx::query(
             "insert into identity.outbox (recorded_at, event_id, topic, event_type, aggregate_id, traceparent, envelope) \
-             select $1, $2, $3, $4, $5, $6, $7 \
-             where not exists (select from identity.outbox where event_id = $2)",
+             values ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(now)
         .bind(event.event_id)

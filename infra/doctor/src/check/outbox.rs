@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
-use millrace_events::{Lsn, Position};
+use millrace_events::Position;
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::log::Log;
 use crate::{Finding, Result};
 
-/// OUT-2. Rows of outbox partitions that were dropped can't be compared any more.
+/// OUT-2, for the log up to `until`. Rows of outbox partitions that were dropped can't be compared any more.
 pub(crate) async fn outbox_is_in_log(
     reader: &mut Transaction<'_, Postgres>,
     log: &Log,
-    lsn: Lsn,
+    until: Position,
 ) -> Result<Finding> {
     let mut finding =
         Finding::new("OUT-2", "every outbox row reaches the log; nothing uncommitted does");
@@ -48,7 +48,7 @@ pub(crate) async fn outbox_is_in_log(
         }
         complete_from = complete_from.max(oldest.unwrap_or_default());
     }
-    let committed = log.entries.iter().filter(|entry| entry.lsn <= lsn);
+    let committed = log.entries.iter().filter(|entry| entry.position <= until);
     for entry in committed.filter(|entry| entry.position >= complete_from) {
         if !kept.contains_key(&entry.event_id) {
             finding.violate(format!(

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_events::{EventId, Position};
@@ -16,10 +17,12 @@ use crate::pgoutput::OutboxRow;
 use crate::postgres::{failed, inspect};
 use crate::recover::plan::{Plan, PlannedRow};
 use crate::relay::blocking;
-use crate::{End, Ends, Error, LastEvent, Mark, Pair, RelayOptions, StateDir};
+use crate::{End, Ends, Error, Frontier, LastEvent, Mark, Pair, RelayOptions, StateDir};
 
 /// Rows read and published in one go.
 const CHUNK: usize = 1000;
+/// How long Kafka may take to acknowledge the frontier at the end.
+const TELL_MAX: Duration = Duration::from_secs(30);
 
 /// Publishes the plan's rows, makes the pair durable and forgets the plan. Doing it again after a
 /// crash sends the same events with the same positions.
@@ -55,6 +58,10 @@ pub(crate) async fn finish(
     let (asked, of) = (options.clone(), topics.to_vec());
     let ends = blocking(move || ends(&asked, &of)).await?;
     let position = Position(place.position.0 - 1);
+    // Readers learn of a new incarnation before its first event: its LSNs may be lower than the last told.
+    let (at, incarnation) = ((options.clock)(), plan.incarnation);
+    publisher.frontier(&Frontier { lsn: plan.lsn, position, at, incarnation })?;
+    publisher.flush(TELL_MAX).await?;
     let mark = Mark { lsn: plan.lsn, position, ends, last };
     let pair = Pair {
         system_id: plan.system_id,

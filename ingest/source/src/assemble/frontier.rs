@@ -3,6 +3,17 @@
 use std::collections::VecDeque;
 
 use millrace_events::{Lsn, Position};
+use serde::Deserialize;
+
+/// A message of the control topic: every event committed at or before `lsn` has a position up to
+/// `position`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Frontier {
+    pub lsn: Lsn,
+    pub position: Position,
+    /// Which life of the database the LSN belongs to: restored from a backup, it counts from there again.
+    pub incarnation: u32,
+}
 
 /// More than the relay sends in a second; beyond it only the newest is kept.
 const PENDING_MAX: usize = 1024;
@@ -10,14 +21,22 @@ const PENDING_MAX: usize = 1024;
 /// Frontiers heard of and the furthest one passed.
 #[derive(Debug, Default)]
 pub struct Frontiers {
+    incarnation: u32,
     pending: VecDeque<(Lsn, Position)>,
     passed: Option<(Lsn, Position)>,
 }
 
 impl Frontiers {
-    /// Learns that every event committed at or before `lsn` has a position up to `position`.
-    /// One that says less than what is known is ignored: the relay repeats itself after a crash.
-    pub fn note(&mut self, lsn: Lsn, position: Position) {
+    /// Learns of a frontier. One that says less than what is known is ignored: the relay repeats itself
+    /// after a crash. One of a new incarnation ends what was known, since LSNs of two don't compare.
+    pub fn note(&mut self, frontier: &Frontier) {
+        let Frontier { lsn, position, incarnation } = *frontier;
+        if incarnation < self.incarnation {
+            return;
+        }
+        if incarnation > self.incarnation {
+            *self = Self { incarnation, ..Self::default() };
+        }
         if let Some((known_lsn, known_position)) = self.pending.back().copied().or(self.passed)
             && (lsn <= known_lsn || position < known_position)
         {
@@ -55,13 +74,31 @@ impl Frontiers {
 mod tests {
     use super::*;
 
+    fn note(frontiers: &mut Frontiers, incarnation: u32, lsn: u64, position: u64) {
+        let (lsn, position) = (Lsn(lsn), Position(position));
+        frontiers.note(&Frontier { lsn, position, incarnation });
+    }
+
+    #[test]
+    fn a_restored_database_counts_its_lsns_anew() {
+        let mut frontiers = Frontiers::default();
+        note(&mut frontiers, 1, 90, 7);
+        note(&mut frontiers, 1, 95, 8);
+        assert!(frontiers.pass(Position(7)));
+        note(&mut frontiers, 2, 40, 9);
+        assert_eq!(frontiers.passed(), None, "nothing is known of the new incarnation yet");
+        note(&mut frontiers, 1, 99, 9);
+        assert!(frontiers.pass(Position(9)));
+        assert_eq!(frontiers.passed(), Some((Lsn(40), Position(9))));
+    }
+
     #[test]
     fn a_frontier_moves_once_its_events_are_passed() {
         let mut frontiers = Frontiers::default();
-        frontiers.note(Lsn(10), Position(3));
-        frontiers.note(Lsn(20), Position(3));
-        frontiers.note(Lsn(30), Position(7));
-        frontiers.note(Lsn(15), Position(3));
+        note(&mut frontiers, 1, 10, 3);
+        note(&mut frontiers, 1, 20, 3);
+        note(&mut frontiers, 1, 30, 7);
+        note(&mut frontiers, 1, 15, 3);
         assert!(!frontiers.pass(Position(2)));
         assert!(frontiers.pass(Position(6)));
         assert_eq!(frontiers.passed(), Some((Lsn(20), Position(3))));
@@ -74,7 +111,7 @@ mod tests {
         let mut frontiers = Frontiers::default();
         let last = PENDING_MAX as u64 * 3;
         for at in 1..=last {
-            frontiers.note(Lsn(at), Position(at));
+            note(&mut frontiers, 1, at, at);
         }
         assert!(frontiers.pending.len() <= PENDING_MAX);
         assert!(frontiers.pass(Position(last)));

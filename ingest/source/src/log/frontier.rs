@@ -3,23 +3,15 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use millrace_events::{Lsn, Position};
 use rdkafka::message::Message as _;
-use serde::Deserialize;
 
 use super::Log;
-
-/// A message of the control topic.
-#[derive(Deserialize)]
-struct Frontier {
-    lsn: Lsn,
-    position: Position,
-}
+use crate::assemble::Frontier;
 
 impl Log {
     /// The next frontier that has already arrived; what can't be read is passed over, since the
     /// relay soon sends the next.
-    pub(crate) fn read_frontier(&self) -> Option<(Lsn, Position)> {
+    pub(crate) fn read_frontier(&self) -> Option<Frontier> {
         loop {
             let message = match self.frontier.poll(Duration::ZERO)? {
                 Ok(message) => message,
@@ -30,7 +22,7 @@ impl Log {
             };
             self.connected.store(true, Ordering::Relaxed);
             match serde_json::from_slice::<Frontier>(message.payload().unwrap_or_default()) {
-                Ok(frontier) => return Some((frontier.lsn, frontier.position)),
+                Ok(frontier) => return Some(frontier),
                 Err(error) => {
                     tracing::warn!(%error, offset = message.offset(), "a frontier can't be read");
                 }

@@ -164,9 +164,9 @@ impl Run {
         }
         let was_full = self.is_full();
         let read = if was_full { 0 } else { self.read(log)? };
-        while let Some((lsn, position)) = log.read_frontier() {
-            self.assembler.hear_of(position);
-            self.cutter.frontiers.note(lsn, position);
+        while let Some(frontier) = log.read_frontier() {
+            self.assembler.hear_of(frontier.position);
+            self.cutter.frontiers.note(&frontier);
         }
         let gave = match self.give_if_due()? {
             Gave::Closed => return Ok(false),

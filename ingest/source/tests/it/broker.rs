@@ -113,7 +113,9 @@ impl Broker {
     }
 
     pub fn append_frontier(&self, lsn: u64, position: u64) -> anyhow::Result<()> {
-        let value = serde_json::json!({"lsn": Lsn(lsn), "position": position, "at": "2026-03-01T00:00:00Z"});
+        let value = serde_json::json!({
+            "lsn": Lsn(lsn), "position": position, "at": "2026-03-01T00:00:00Z", "incarnation": 1,
+        });
         let value = value.to_string();
         self.send(
             BaseRecord::to(Topic::FRONTIER).partition(0).key(&b""[..]).payload(value.as_bytes()),
