@@ -169,7 +169,7 @@ async fn each_damage_is_found_and_named() {
 
     shop.damage(
         "delete from sales.outbox where event_id = \
-         (select event_id from sales.outbox order by recorded_at desc limit 1)",
+         (select event_id from sales.outbox order by recorded_at limit 1)",
     )
     .await;
     let rows = shop.violations("OUT-2").await;

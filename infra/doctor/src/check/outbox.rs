@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::log::Log;
 use crate::{Finding, Result};
 
-/// OUT-2, for the log up to `until`. Rows of outbox partitions that were dropped can't be compared any more.
+/// OUT-2, for the log up to `until` and from the oldest row of any outbox: their partitions of one day are
+/// dropped together, and what stood there can't be compared any more.
 pub(crate) async fn outbox_is_in_log(
     reader: &mut Transaction<'_, Postgres>,
     log: &Log,
@@ -26,28 +27,23 @@ pub(crate) async fn outbox_is_in_log(
     .fetch_all(&mut **reader)
     .await?;
     let mut kept: HashMap<Uuid, Position> = HashMap::new();
-    // Behind this position no outbox has dropped a row.
-    let mut complete_from = Position::START;
     for schema in schemas {
         let rows: Vec<(Uuid, String)> = sqlx::query_as(AssertSqlSafe(format!(
             "select event_id, event_type from {schema}.outbox"
         )))
         .fetch_all(&mut **reader)
         .await?;
-        let mut oldest = None;
         for (event_id, event_type) in rows {
             match logged.get(&event_id) {
                 Some(position) => {
                     kept.insert(event_id, *position);
-                    oldest =
-                        Some(oldest.map_or(*position, |oldest: Position| oldest.min(*position)));
                 }
                 None => finding
                     .violate(format!("{schema}.outbox: {event_type} {event_id} is not in the log")),
             }
         }
-        complete_from = complete_from.max(oldest.unwrap_or_default());
     }
+    let complete_from = kept.values().min().copied().unwrap_or_default();
     let committed = log.entries.iter().filter(|entry| entry.position <= until);
     for entry in committed.filter(|entry| entry.position >= complete_from) {
         if !kept.contains_key(&entry.event_id) {
