@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use chrono::{NaiveDate, Utc};
@@ -42,6 +42,7 @@ pub async fn run(mut settings: Settings, demo: &Demo) -> Result<()> {
         // Log lines would tear the progress bars.
         settings.telemetry.log_filter = "warn".to_owned();
     }
+    let started = Instant::now();
     let telemetry = telemetry(&settings)?;
     let metrics = millrace_server::meter::install()?;
     let mut plan = Plan::of(&settings.data_dir, demo)?;
@@ -60,7 +61,8 @@ pub async fn run(mut settings: Settings, demo: &Demo) -> Result<()> {
     catch_up(&system.kernel, &system.pipeline).await?;
     eprintln!("\n  Millrace   {}", system.url());
     eprintln!("  user       {}", login.email);
-    eprintln!("  password   {}\n", login.password.expose_secret());
+    eprintln!("  password   {}", login.password.expose_secret());
+    eprintln!("  ready      after {:.0} s\n", started.elapsed().as_secs_f64());
 
     let stop = CancellationToken::new();
     let tally = Arc::new(Tally::default());

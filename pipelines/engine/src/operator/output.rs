@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::{Change, Operator};
 use crate::checkpoint::{PieceReader, PieceWriter};
 use crate::snapshot::SnapshotChunk;
 use crate::state::{
-    LazyRows, NONE, RowStore, concat, consolidate, consolidate_by_key, going_first, new_batch,
+    LazyRows, NONE, RowStore, columns_at, concat, consolidate, consolidate_by_key, going_first,
+    new_batch,
 };
 use crate::{Delta, Error, Result};
 
@@ -29,10 +30,6 @@ struct Kept {
     key: Vec<usize>,
     is_unique: bool,
     rows: RowStore,
-}
-
-fn key_columns(key: &[usize], batch: &RecordBatch) -> Vec<ArrayRef> {
-    key.iter().map(|column| Arc::clone(batch.column(*column))).collect()
 }
 
 impl Output {
@@ -57,8 +54,7 @@ impl Output {
 
     fn keep(&mut self, delta: &Delta) -> Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        let keys =
-            kept.rows.encode_keys(&key_columns(&kept.key, &delta.batch), delta.num_rows())?;
+        let keys = kept.rows.encode_keys(&columns_at(&delta.batch, &kept.key), delta.num_rows())?;
         if kept.is_unique {
             return match kept.rows.exchange(&delta.batch, &keys, |row| delta.weight(row))? {
                 Ok(_) => kept.rows.tidy(),
@@ -162,7 +158,7 @@ impl Operator for Output {
     fn load(&mut self, pieces: &PieceReader<'_>) -> Result<()> {
         match &mut self.kept {
             Some(Kept { key, rows, .. }) => {
-                rows.load(pieces.rows("rows")?, |batch| Ok(key_columns(key, batch)))
+                rows.load(pieces.rows("rows")?, |batch| Ok(columns_at(batch, key)))
             }
             None => Ok(()),
         }

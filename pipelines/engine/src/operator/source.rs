@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 
 use super::{Change, Operator};
 use crate::checkpoint::{PieceReader, PieceWriter};
-use crate::state::{NONE, RowStore, concat, consolidate};
+use crate::state::{NONE, RowStore, columns_at, concat, consolidate};
 use crate::{Delta, RelationKind, Result};
 
 /// A relation. Upsert relations keep their rows, to take back the old one of a key.
@@ -22,10 +21,6 @@ pub(crate) struct Source {
 struct Keyed {
     key: Vec<usize>,
     rows: RowStore,
-}
-
-fn key_columns(key: &[usize], batch: &RecordBatch) -> Vec<ArrayRef> {
-    key.iter().map(|column| Arc::clone(batch.column(*column))).collect()
 }
 
 impl Source {
@@ -49,7 +44,7 @@ impl Keyed {
     /// Turns rows by key into rows that go and rows that come. The last row of a key wins.
     fn upsert(&mut self, delta: Delta) -> Result<Option<Delta>> {
         let rows = delta.num_rows();
-        let encoded = self.rows.encode_keys(&key_columns(&self.key, &delta.batch), rows)?;
+        let encoded = self.rows.encode_keys(&columns_at(&delta.batch, &self.key), rows)?;
         let mut last: HashMap<&[u8], usize> = HashMap::with_capacity(rows);
         for row in 0..rows {
             last.insert(encoded.row(row), row);
@@ -123,7 +118,7 @@ impl Operator for Source {
     fn load(&mut self, pieces: &PieceReader<'_>) -> Result<()> {
         match &mut self.keyed {
             Some(Keyed { key, rows }) => {
-                rows.load(pieces.rows("rows")?, |batch| Ok(key_columns(key, batch)))
+                rows.load(pieces.rows("rows")?, |batch| Ok(columns_at(batch, key)))
             }
             None => Ok(()),
         }

@@ -19,6 +19,11 @@ pub(crate) fn new_batch(
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 
+/// The columns of `batch` at `places`.
+pub(crate) fn columns_at(batch: &RecordBatch, places: &[usize]) -> Vec<ArrayRef> {
+    places.iter().map(|place| Arc::clone(batch.column(*place))).collect()
+}
+
 /// The named rows of `batch`, in that order.
 pub(crate) fn take_rows(batch: &RecordBatch, rows: Vec<u32>) -> Result<RecordBatch> {
     let count = rows.len();

@@ -6,7 +6,7 @@ use arrow::compute::concat_batches;
 use arrow::compute::kernels::cmp::not_distinct;
 use arrow::datatypes::SchemaRef;
 
-use super::{KeyTable, NONE, RowEncoding, take_rows};
+use super::{KeyTable, NONE, RowEncoding, columns_at, take_rows};
 use crate::{Delta, Result};
 
 /// Several changes of one relation as one.
@@ -79,7 +79,7 @@ pub(crate) fn consolidate_by_key(delta: Delta, key: &[usize]) -> Result<Delta> {
     if weights.iter().all(|weight| *weight == 1) {
         return Ok(Delta::inserts(delta.batch));
     }
-    let columns: Vec<ArrayRef> = key.iter().map(|at| delta.batch.column(*at).clone()).collect();
+    let columns = columns_at(&delta.batch, key);
     let types = columns.iter().map(|column| column.data_type().clone()).collect();
     let mut keys = KeyTable::with_capacity(types, delta.num_rows())?;
     let encoded = keys.encode(&columns, delta.num_rows())?;

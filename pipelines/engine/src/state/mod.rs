@@ -6,7 +6,7 @@ mod encoding;
 mod keys;
 mod rows;
 
-pub(crate) use batches::{new_batch, take_rows};
+pub(crate) use batches::{columns_at, new_batch, take_rows};
 pub(crate) use consolidate::{concat, consolidate, consolidate_by_key, going_first};
 pub(crate) use encoding::{EncodedRows, RowEncoding};
 pub(crate) use keys::{KeyTable, NONE};

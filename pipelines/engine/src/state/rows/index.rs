@@ -1,13 +1,13 @@
 //! Finds rows by columns other than their key.
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use hashbrown::HashTable;
 
 use super::EntryId;
 use crate::Result;
 use crate::state::encoding::EncodedRows;
-use crate::state::{NONE, RowEncoding};
+use crate::state::{NONE, RowEncoding, columns_at};
 
 /// Entries by the hash of some columns of their rows.
 #[derive(Debug)]
@@ -32,9 +32,7 @@ impl RowIndex {
 
     /// The indexed columns of `batch`.
     pub fn encode(&self, batch: &RecordBatch) -> Result<EncodedRows> {
-        let columns: Vec<ArrayRef> =
-            self.columns.iter().map(|column| batch.column(*column).clone()).collect();
-        self.encoding.encode(&columns, batch.num_rows())
+        self.encoding.encode(&columns_at(batch, &self.columns), batch.num_rows())
     }
 
     /// Adds the rows of `batch` that have an owner.
