@@ -10,6 +10,7 @@ use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 use std::str::FromStr;
 
 use arrow::datatypes::DataType;
+use postgres_types::{FromSql, ToSql};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -25,8 +26,9 @@ const EXACT_DOUBLE_DIGITS: u32 = 15;
 macro_rules! fixed_decimal {
     ($(#[$doc:meta])* $name:ident, digits $digits:literal, scale $scale:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type, ToSql, FromSql)]
         #[sqlx(transparent)]
+        #[postgres(transparent)]
         pub struct $name(Decimal);
 
         impl $name {

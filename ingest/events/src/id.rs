@@ -14,10 +14,11 @@ macro_rules! ids {
         $(#[doc = $doc])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-            sqlx::Type, utoipa::ToSchema,
+            sqlx::Type, postgres_types::ToSql, postgres_types::FromSql, utoipa::ToSchema,
         )]
         #[serde(transparent)]
         #[sqlx(transparent)]
+        #[postgres(transparent)]
         #[schema(value_type = Uuid)]
         pub struct $name(pub Uuid);
 

@@ -15,7 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use adjustment::adjust::{AdjustLine, AdjustStock, ReasonCode};
-pub use stock::apply::{StockDocument, StockLine, apply};
+pub use stock::apply::{HeldStock, StockDocument, StockLine, apply, apply_to, hold};
 
 pub const SCHEMA: &str = "inventory";
 

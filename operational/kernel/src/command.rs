@@ -103,15 +103,14 @@ impl Kernel {
         command: &C,
         claim: Option<&Claim>,
     ) -> Result<Done<C::Output>> {
-        let mut tx = Tx::begin(self, context.clone(), C::SCHEMA).await?;
-        match work(context, command, claim, &mut tx).await {
-            Ok(Work::Replay(response)) => {
-                let token = tx.commit(None).await?;
-                Ok(Done::replayed(response, token))
-            }
-            Ok(Work::Fresh(output, response)) => {
-                let key = claim.zip(response.as_deref());
-                let token = tx.commit(key).await?;
+        let (mut tx, claimed) = Tx::begin(self, context.clone(), C::SCHEMA, claim).await?;
+        if let Claimed::Done(response) = claimed {
+            let token = tx.commit(None).await?;
+            return Ok(Done::replayed(response, token));
+        }
+        match work(command, claim.is_some(), &mut tx).await {
+            Ok((output, response)) => {
+                let token = tx.commit(claim.zip(response.as_deref())).await?;
                 Ok(Done::fresh(output, response, token))
             }
             Err(error) => {
@@ -122,25 +121,15 @@ impl Kernel {
     }
 }
 
-enum Work<T> {
-    Fresh(T, Option<String>),
-    Replay(String),
-}
-
+/// The command's output, and as its key will keep it.
 async fn work<C: Command>(
-    context: &Context,
     command: &C,
-    claim: Option<&Claim>,
+    keyed: bool,
     tx: &mut Tx,
-) -> Result<Work<C::Output>> {
-    if let Some(claim) = claim
-        && let Claimed::Done(response) = claim.take(context, tx.connection()).await?
-    {
-        return Ok(Work::Replay(response));
-    }
+) -> Result<(C::Output, Option<String>)> {
     let output = command.execute(tx).await?;
-    let response = claim.map(|_| serde_json::to_string(&output)).transpose()?;
-    Ok(Work::Fresh(output, response))
+    let response = keyed.then(|| serde_json::to_string(&output)).transpose()?;
+    Ok((output, response))
 }
 
 fn backoff(retry: u32) -> Duration {

@@ -8,20 +8,20 @@
 
 use std::fmt::Write;
 
-use sqlx::postgres::PgArguments;
-use sqlx::{Arguments, AssertSqlSafe, Encode, PgConnection, Postgres, Type};
+use tokio_postgres::types::ToSql;
 
-use crate::Result;
+/// A value that waits for its statement.
+pub(crate) type Value = Box<dyn ToSql + Send + Sync>;
 
 /// Values of one write, for its `$1`, `$2`, ….
 #[derive(Debug)]
-pub struct Binds<'a>(&'a mut PgArguments);
+pub struct Binds<'a>(&'a mut Vec<Value>);
 
 impl Binds<'_> {
     /// The next value.
     #[must_use]
-    pub fn bind<'t, T: Encode<'t, Postgres> + Type<Postgres>>(self, value: T) -> Self {
-        self.0.add(value).expect("ids, decimals, dates and texts can always be encoded");
+    pub fn bind(self, value: impl ToSql + Send + Sync + 'static) -> Self {
+        self.0.push(Box::new(value));
         self
     }
 }
@@ -30,7 +30,7 @@ impl Binds<'_> {
 pub(crate) struct Deferred {
     /// `with w0 as (…), w1 as (…)`.
     sql: String,
-    arguments: PgArguments,
+    values: Vec<Value>,
     /// Whose tables are written to.
     schemas: Vec<&'static str>,
     writes: usize,
@@ -43,8 +43,8 @@ impl Deferred {
         write: &str,
         bind: impl for<'a> FnOnce(Binds<'a>) -> Binds<'a>,
     ) {
-        let before = self.arguments.len();
-        bind(Binds(&mut self.arguments));
+        let before = self.values.len();
+        bind(Binds(&mut self.values));
         let separator = if self.writes == 0 { "with " } else { ", " };
         write!(self.sql, "{separator}w{} as (", self.writes).expect("a string takes any text");
         renumber(&mut self.sql, write, before);
@@ -59,15 +59,15 @@ impl Deferred {
         self.schemas.contains(&schema)
     }
 
-    /// Does it all, and tells whether there was something to do.
-    pub async fn run(self, connection: &mut PgConnection) -> Result<bool> {
-        let Self { mut sql, arguments, writes, .. } = self;
-        if writes == 0 {
-            return Ok(false);
-        }
+    pub fn is_empty(&self) -> bool {
+        self.writes == 0
+    }
+
+    /// All of it as one statement, with its values.
+    pub fn into_statement(self) -> (String, Vec<Value>) {
+        let Self { mut sql, values, .. } = self;
         sql.push_str(" select");
-        sqlx::query_with(AssertSqlSafe(sql), arguments).execute(connection).await?;
-        Ok(true)
+        (sql, values)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use axum::http::StatusCode;
+use deadpool_postgres::PoolError;
 use millrace_events::ShopId;
 use serde::{Deserialize, Serialize};
 
-use crate::Permission;
+use crate::{DatabaseError, Permission};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -102,7 +103,25 @@ pub enum Error {
     #[error("a value can't be written as JSON")]
     Json(#[from] serde_json::Error),
     #[error("PostgreSQL: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] DatabaseError),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<PoolError> for Error {
+    fn from(error: PoolError) -> Self {
+        Self::Database(error.into())
+    }
 }
 
 impl From<Refusal> for Error {
@@ -132,9 +151,7 @@ impl Error {
     #[must_use]
     pub fn sqlstate(&self) -> Option<String> {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => {
-                error.code().map(std::borrow::Cow::into_owned)
-            }
+            Self::Database(error) => error.sqlstate(),
             _ => None,
         }
     }
@@ -143,7 +160,7 @@ impl Error {
     #[must_use]
     pub fn constraint(&self) -> Option<&str> {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => error.constraint(),
+            Self::Database(error) => error.constraint(),
             _ => None,
         }
     }

@@ -4,10 +4,9 @@
 //! command's own transaction. So a key is either free, running, or done with a known response.
 
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::deferred::Deferred;
-use crate::{Command, Context, Error, Result};
+use crate::{Command, Context, Error, Result, Tx};
 
 /// Primary key of every schema's idempotency table.
 pub(crate) const CONSTRAINT: &str = "idempotency_pkey";
@@ -48,17 +47,17 @@ impl Claim {
         );
         deferred.push(self.schema, &write, |to| {
             to.bind(context.actor.user_id)
-                .bind(self.key.as_str())
+                .bind(self.key.clone())
                 .bind(self.command)
-                .bind(self.body_hash.as_slice())
-                .bind(response)
+                .bind(self.body_hash.clone())
+                .bind(response.to_owned())
                 .bind(context.now())
         });
     }
 
     /// Takes the key or tells what became of it.
-    pub async fn take(&self, context: &Context, connection: &mut PgConnection) -> Result<Claimed> {
-        let actor = context.actor.user_id;
+    pub async fn take(&self, tx: &Tx) -> Result<Claimed> {
+        let actor = tx.context().actor.user_id;
         let digest = Sha256::digest(format!("{} {actor} {}", self.schema, self.key));
         let lock = i64::from_be_bytes(digest[..8].try_into().expect("8 of 32 bytes"));
         let sql = format!(
@@ -67,12 +66,7 @@ impl Claim {
             self.schema
         );
         let (locked, body_hash, response): (bool, Option<Vec<u8>>, Option<String>) =
-            sqlx::query_as(AssertSqlSafe(sql))
-                .bind(lock)
-                .bind(actor)
-                .bind(&self.key)
-                .fetch_one(connection)
-                .await?;
+            tx.fetch_one(&sql, &[&lock, &actor, &self.key]).await?;
         match (body_hash, response) {
             (Some(hash), _) if hash != self.body_hash => {
                 Err(Error::KeyReused { key: self.key.clone() })

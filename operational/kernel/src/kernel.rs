@@ -8,12 +8,14 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
+use crate::connections::Connections;
 use crate::{Clock, Result};
 
 /// What can be tuned; the defaults suit one machine.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Connections to PostgreSQL; a command holds one while it runs.
+    /// Connections to PostgreSQL for commands, each of which holds one while it runs, and as many
+    /// again for queries.
     pub connections_max: u32,
     /// How long a command waits for a connection before it is refused as busy.
     pub acquire_timeout: Duration,
@@ -44,6 +46,7 @@ pub struct Kernel(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     pool: PgPool,
+    connections: Connections,
     clock: Arc<dyn Clock>,
     settings: Settings,
 }
@@ -64,39 +67,33 @@ impl Kernel {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Result<Self> {
+        let parameters = parameters(&settings);
         let options: PgConnectOptions = url.expose_secret().parse()?;
-        let options = options.application_name("millrace").statement_cache_capacity(256).options([
-            ("timezone", "UTC".to_owned()),
-            ("jit", "off".to_owned()),
-            // Lists come in as arrays, whose plan never depends on the values.
-            ("plan_cache_mode", "force_generic_plan".to_owned()),
-            // A plan is kept from when its tables were empty until they are next analysed. Made
-            // for an empty table, it would read the full one whole: rows are found by key.
-            ("enable_seqscan", "off".to_owned()),
-            ("enable_hashjoin", "off".to_owned()),
-            ("enable_mergejoin", "off".to_owned()),
-            ("lock_timeout", settings.lock_timeout.as_millis().to_string()),
-            ("statement_timeout", settings.statement_timeout.as_millis().to_string()),
-            ("idle_in_transaction_session_timeout", "60s".to_owned()),
-        ]);
+        let options =
+            options.application_name("millrace").statement_cache_capacity(256).options(parameters.clone());
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections_max)
             .acquire_timeout(settings.acquire_timeout)
-            // A ping before each command would cost a round trip; a dead connection is noticed
-            // when the transaction begins, and then replaced.
-            .test_before_acquire(false)
             .connect_with(options)
             .await?;
-        Ok(Self(Arc::new(Inner { pool, clock, settings })))
+        let parameters = parameters.map(|(name, value)| format!("-c {name}={value}"));
+        let connections = Connections::new(url, &parameters.join(" "), &settings)?;
+        Ok(Self(Arc::new(Inner { pool, connections, clock, settings })))
     }
 
+    /// For queries; commands have connections of their own.
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.0.pool
     }
 
+    pub(crate) fn connections(&self) -> &Connections {
+        &self.0.connections
+    }
+
     /// Closes all connections, after what runs on them has ended.
     pub async fn close(&self) {
+        self.0.connections.close().await;
         self.0.pool.close().await;
     }
 
@@ -114,4 +111,22 @@ impl Kernel {
     pub fn now(&self) -> DateTime<Utc> {
         self.0.clock.now()
     }
+}
+
+/// What every connection sets.
+fn parameters(settings: &Settings) -> [(&'static str, String); 9] {
+    [
+        ("timezone", "UTC".to_owned()),
+        ("jit", "off".to_owned()),
+        // Lists come in as arrays, whose plan never depends on the values.
+        ("plan_cache_mode", "force_generic_plan".to_owned()),
+        // A plan is kept from when its tables were empty until they are next analysed. Made
+        // for an empty table, it would read the full one whole: rows are found by key.
+        ("enable_seqscan", "off".to_owned()),
+        ("enable_hashjoin", "off".to_owned()),
+        ("enable_mergejoin", "off".to_owned()),
+        ("lock_timeout", settings.lock_timeout.as_millis().to_string()),
+        ("statement_timeout", settings.statement_timeout.as_millis().to_string()),
+        ("idle_in_transaction_session_timeout", "60s".to_owned()),
+    ]
 }

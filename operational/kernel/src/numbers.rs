@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate};
 use millrace_events::ShopId;
-use sqlx::AssertSqlSafe;
 
 use crate::{Result, Tx};
 
@@ -55,12 +54,11 @@ pub async fn next_numbers(
          on conflict (shop_id, series) do update set last = s.last + excluded.last \
          returning shop_id, series, last"
     );
-    let rows: Vec<(ShopId, String, i64)> = sqlx::query_as(AssertSqlSafe(sql))
-        .bind(counts.keys().map(|series| series.shop_id).collect::<Vec<_>>())
-        .bind(counts.keys().map(|series| series.name.as_str()).collect::<Vec<_>>())
-        .bind(counts.values().copied().collect::<Vec<_>>())
-        .fetch_all(tx.connection())
-        .await?;
+    let shops: Vec<ShopId> = counts.keys().map(|series| series.shop_id).collect();
+    let names: Vec<&str> = counts.keys().map(|series| series.name.as_str()).collect();
+    let wanted_of_each: Vec<i64> = counts.values().copied().collect();
+    let rows: Vec<(ShopId, String, i64)> =
+        tx.fetch_all(&sql, &[&shops, &names, &wanted_of_each]).await?;
     let mut next: BTreeMap<Series, i64> = BTreeMap::new();
     for (shop_id, name, last) in rows {
         let series = Series { shop_id, name };

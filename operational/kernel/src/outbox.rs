@@ -54,7 +54,7 @@ impl Outbox {
     }
 
     /// Leaves the rows for the transaction's last statement.
-    pub fn defer(&self, context: &Context, deferred: &mut Deferred) {
+    pub fn defer(self, context: &Context, deferred: &mut Deferred) {
         if self.event_ids.is_empty() {
             return;
         }
@@ -67,12 +67,12 @@ impl Outbox {
         );
         deferred.push(self.schema, &write, |to| {
             to.bind(context.now())
-                .bind(context.traceparent())
-                .bind(&self.event_ids)
-                .bind(&self.topics)
-                .bind(&self.event_types)
-                .bind(&self.aggregate_ids)
-                .bind(&self.envelopes)
+                .bind(context.traceparent().map(str::to_owned))
+                .bind(self.event_ids)
+                .bind(self.topics)
+                .bind(self.event_types)
+                .bind(self.aggregate_ids)
+                .bind(self.envelopes)
         });
     }
 }

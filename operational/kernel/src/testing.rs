@@ -74,5 +74,8 @@ async fn template(
 }
 
 fn url(options: &PgConnectOptions, database: &str) -> SecretString {
-    options.clone().database(database).to_url_lossy().to_string().into()
+    let mut url = options.clone().database(database).to_url_lossy();
+    // What only one of the two clients knows.
+    url.set_query(None);
+    url.to_string().into()
 }

@@ -1,51 +1,76 @@
 //! One transaction: business rows, outbox rows and idempotency key commit together or not at all.
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::Poll;
+
+use deadpool_postgres::Object;
 use millrace_events::{Event, EventId, Lsn, Token};
-use sqlx::pool::PoolConnection;
-use sqlx::{Connection, PgConnection, Postgres, Row};
+use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::types::ToSql;
 
 use crate::deferred::{Binds, Deferred};
-use crate::idempotency::Claim;
+use crate::idempotency::{Claim, Claimed};
 use crate::outbox::Outbox;
+use crate::row::FromRow;
 use crate::{Context, Kernel, Result};
+
+/// A statement's `$1`, `$2`, ….
+pub type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+const COMMIT: &str = "commit; select pg_current_wal_flush_lsn()::text";
+/// A statement in an aborted transaction fails; a bare commit of one would roll back and look like
+/// success.
+const PROVE_AND_COMMIT: &str = "select 1; commit; select pg_current_wal_flush_lsn()::text";
 
 /// An open transaction. Dropped unfinished, for example because the client went away, it closes
 /// its connection, and PostgreSQL undoes everything.
+///
+/// Statements that are awaited together (`futures::try_join!`) are sent together, in order, and
+/// share one round trip.
 #[derive(Debug)]
 pub struct Tx {
-    connection: PoolConnection<Postgres>,
+    /// None once it has ended and the connection was given back.
+    connection: Option<Object>,
     context: Context,
     outbox: Outbox,
     deferred: Deferred,
-    open: bool,
 }
 
 impl Tx {
-    /// Begins; events go to the outbox of `schema`.
+    /// Begins, and takes the idempotency key; events go to the outbox of `schema`.
     pub(crate) async fn begin(
         kernel: &Kernel,
         context: Context,
         schema: &'static str,
-    ) -> Result<Self> {
+        claim: Option<&Claim>,
+    ) -> Result<(Self, Claimed)> {
         // Dead connections to throw away before the server is believed to be gone.
         let mut left = kernel.settings().connections_max;
         loop {
-            let mut connection = kernel.pool().acquire().await?;
-            match sqlx::raw_sql("begin").execute(&mut *connection).await {
-                Ok(_) => {
-                    return Ok(Self {
-                        connection,
-                        context,
-                        outbox: Outbox::new(schema),
-                        deferred: Deferred::default(),
-                        open: true,
-                    });
+            let connection = kernel.connections().acquire().await?;
+            let tx = Self {
+                connection: Some(connection),
+                context: context.clone(),
+                outbox: Outbox::new(schema),
+                deferred: Deferred::default(),
+            };
+            let begin = tx.connection().batch_execute("begin");
+            let take = async {
+                match claim {
+                    Some(claim) => claim.take(&tx).await,
+                    None => Ok(Claimed::Fresh),
                 }
-                Err(_) if left > 0 && connection.ping().await.is_err() => {
-                    left -= 1;
-                    connection.close_on_drop();
+            };
+            match futures::join!(begin, take) {
+                (Ok(()), Ok(claimed)) => return Ok((tx, claimed)),
+                (Ok(()), Err(error)) => {
+                    tx.roll_back().await;
+                    return Err(error);
                 }
-                Err(error) => return Err(error.into()),
+                // Dropped, the connection is not given back to the others.
+                (Err(_), _) if left > 0 => left -= 1,
+                (Err(error), _) => return Err(error.into()),
             }
         }
     }
@@ -55,8 +80,54 @@ impl Tx {
         &self.context
     }
 
-    pub fn connection(&mut self) -> &mut PgConnection {
-        &mut self.connection
+    fn connection(&self) -> &Object {
+        self.connection.as_ref().expect("a transaction has its connection until it ends")
+    }
+
+    /// All rows of an answer.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn fetch_all<T: FromRow>(&self, sql: &str, values: Values<'_>) -> Result<Vec<T>> {
+        let connection = self.connection();
+        let statement = connection.prepare_cached(sql).await?;
+        let rows = connection.query(&statement, values).await?;
+        Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
+    }
+
+    /// The only row of an answer, if it has one.
+    ///
+    /// # Errors
+    /// Whatever the database refuses, and a second row.
+    pub async fn fetch_optional<T: FromRow>(
+        &self,
+        sql: &str,
+        values: Values<'_>,
+    ) -> Result<Option<T>> {
+        let connection = self.connection();
+        let statement = connection.prepare_cached(sql).await?;
+        let row = connection.query_opt(&statement, values).await?;
+        Ok(row.as_ref().map(T::from_row).transpose()?)
+    }
+
+    /// The one row of an answer.
+    ///
+    /// # Errors
+    /// Whatever the database refuses, and none or a second row.
+    pub async fn fetch_one<T: FromRow>(&self, sql: &str, values: Values<'_>) -> Result<T> {
+        let connection = self.connection();
+        let statement = connection.prepare_cached(sql).await?;
+        Ok(T::from_row(&connection.query_one(&statement, values).await?)?)
+    }
+
+    /// Changes rows, and tells how many.
+    ///
+    /// # Errors
+    /// Whatever the database refuses.
+    pub async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64> {
+        let connection = self.connection();
+        let statement = connection.prepare_cached(sql).await?;
+        Ok(connection.execute(&statement, values).await?)
     }
 
     /// Appends an event to the outbox, that of the service whose command this is.
@@ -85,43 +156,82 @@ impl Tx {
     /// Whatever the database refuses.
     pub async fn settle(&mut self, schema: &str) -> Result<()> {
         if self.deferred.writes_to(schema) {
-            let deferred = std::mem::take(&mut self.deferred);
-            deferred.run(self.connection()).await?;
+            let (sql, values) = std::mem::take(&mut self.deferred).into_statement();
+            self.execute(&sql, &values.iter().map(|value| &**value as _).collect::<Vec<_>>())
+                .await?;
         }
         Ok(())
+    }
+
+    /// For who reads rows of `schema` without being able to write what was deferred.
+    ///
+    /// # Panics
+    /// When a deferred write to tables of `schema` would be missed.
+    pub fn require_settled(&self, schema: &str) {
+        assert!(!self.deferred.writes_to(schema), "a write to {schema} waits: settle it first");
     }
 
     /// Writes what was deferred, the outbox and the key's response in one statement, commits, and
     /// tells where in the log that is.
     pub(crate) async fn commit(mut self, key: Option<(&Claim, &str)>) -> Result<Token> {
         let mut deferred = std::mem::take(&mut self.deferred);
-        self.outbox.defer(&self.context, &mut deferred);
+        let outbox = std::mem::replace(&mut self.outbox, Outbox::new(""));
+        outbox.defer(&self.context, &mut deferred);
         if let Some((claim, response)) = key {
             claim.defer(&self.context, response, &mut deferred);
         }
-        // A statement in an aborted transaction fails; a bare commit of one would roll back and
-        // look like success.
-        let sql = match deferred.run(self.connection()).await? {
-            true => "commit; select pg_current_wal_flush_lsn()::text",
-            false => "select 1; commit; select pg_current_wal_flush_lsn()::text",
+        let answers = match deferred.is_empty() {
+            true => self.connection().simple_query(PROVE_AND_COMMIT).await?,
+            false => self.write_and_commit(deferred).await?,
         };
-        let rows = sqlx::raw_sql(sql).fetch_all(self.connection()).await?;
-        self.open = false;
-        let lsn: String = rows.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
-        Ok(Token(lsn.parse::<Lsn>()?))
+        let lsn = answers.iter().rev().find_map(|answer| match answer {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let lsn: Lsn = lsn.expect("the last statement answers one row").parse()?;
+        self.end();
+        Ok(Token(lsn))
+    }
+
+    /// The last statement and the commit, in one round trip. A statement that fails aborts the
+    /// transaction, so that the commit behind it commits nothing.
+    async fn write_and_commit(&self, deferred: Deferred) -> Result<Vec<SimpleQueryMessage>> {
+        let (sql, values) = deferred.into_statement();
+        let connection = self.connection();
+        let statement = connection.prepare_cached(&sql).await?;
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value as _).collect();
+        let mut write = pin!(connection.execute(&statement, &values));
+        // The first poll sends it, or finds that it can't be sent; then there must be no commit.
+        let sent = std::future::poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await;
+        match sent {
+            Poll::Ready(written) => {
+                written?;
+                Ok(connection.simple_query(COMMIT).await?)
+            }
+            Poll::Pending => {
+                let (written, committed) = futures::join!(write, connection.simple_query(COMMIT));
+                written?;
+                Ok(committed?)
+            }
+        }
     }
 
     pub(crate) async fn roll_back(mut self) {
-        if sqlx::raw_sql("rollback").execute(self.connection()).await.is_ok() {
-            self.open = false;
+        if self.connection().batch_execute("rollback").await.is_ok() {
+            self.end();
         }
+    }
+
+    /// Gives the connection back to the others.
+    fn end(&mut self) {
+        self.connection = None;
     }
 }
 
 impl Drop for Tx {
     fn drop(&mut self) {
-        if self.open {
-            self.connection.close_on_drop();
+        if let Some(connection) = self.connection.take() {
+            drop(Object::take(connection));
         }
     }
 }

@@ -53,12 +53,11 @@ impl VersionedRows {
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Stale`] or [`Error::Database`].
-    pub async fn hold(&self, tx: &mut Tx, id: Uuid, wanted: Option<i64>) -> Result<()> {
+    pub async fn hold(&self, tx: &Tx, id: Uuid, wanted: Option<i64>) -> Result<()> {
         let (table, key) = (self.table, self.list.key);
         let sql = format!("select version from {table} where {key} = $1 for update");
-        let version: Option<i64> =
-            sqlx::query_scalar(AssertSqlSafe(sql)).bind(id).fetch_optional(tx.connection()).await?;
-        let version = version.ok_or_else(|| Error::not_found(self.what, id))?;
+        let version: Option<(i64,)> = tx.fetch_optional(&sql, &[&id]).await?;
+        let (version,) = version.ok_or_else(|| Error::not_found(self.what, id))?;
         if wanted.is_some_and(|wanted| wanted != version) {
             return Err(Error::Stale { what: self.what, id: id.to_string() });
         }

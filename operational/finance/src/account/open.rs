@@ -36,15 +36,13 @@ impl Command for OpenChart {
                 parent_code: None,
             })
             .collect();
-        let opened: Vec<AccountId> = sqlx::query_scalar(
+        let opened: Vec<(AccountId,)> = tx.fetch_all(
             "insert into finance.accounts \
              select * from json_populate_recordset(null::finance.accounts, $1::text::json) \
              on conflict (account_code) do nothing returning account_id",
-        )
-        .bind(serde_json::to_string(&accounts)?)
-        .fetch_all(tx.connection())
-        .await?;
-        for account in accounts.iter().filter(|account| opened.contains(&account.account_id)) {
+            &[&serde_json::to_string(&accounts)?],
+        ).await?;
+        for account in accounts.iter().filter(|account| opened.contains(&(account.account_id,))) {
             tx.append(account)?;
         }
         Ok(())

@@ -206,16 +206,13 @@ async fn record(
         })
         .collect();
     let actor = tx.context().actor.user_id;
-    sqlx::query(
+    tx.execute(
         "insert into inventory.adjustments (adjustment_id, shop_id, reason_code, note, \
              business_date, adjusted_at, actor_id) \
          select adjustment_id, shop_id, reason_code, note, business_date, adjusted_at, $2 \
          from json_populate_recordset(null::inventory.adjustments, $1::text::json)",
-    )
-    .bind(serde_json::to_string(&adjusted)?)
-    .bind(actor)
-    .execute(tx.connection())
-    .await?;
+        &[&serde_json::to_string(&adjusted)?, &actor],
+    ).await?;
     for event in &adjusted {
         tx.append(event)?;
     }

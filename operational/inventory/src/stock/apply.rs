@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::store::{self, Levels};
 use super::value::unit_cost;
+use crate::SCHEMA;
 
 /// All movements that one document causes at one shop.
 #[derive(Clone, Debug)]
@@ -48,25 +49,48 @@ struct Shortage {
     available: Quantity,
 }
 
-/// Moves stock for documents, in order, and tells each document's movements, one per line. The
-/// rows are locked in a fixed order and stay so until the transaction ends.
+/// Rows of stock that stay locked until the transaction ends.
+#[derive(Debug)]
+pub struct HeldStock(Levels);
+
+/// Locks the rows of these goods, in a fixed order; goods without a row have no stock.
 ///
 /// # Errors
-/// `insufficient_stock` naming every line (`lines[n].quantity`) that can't be served; then
-/// nothing moves.
+/// [`millrace_kernel::Error::Database`].
+pub async fn hold(tx: &Tx, goods: BTreeSet<(ShopId, ProductId)>) -> Result<HeldStock> {
+    Ok(HeldStock(store::hold(tx, &goods).await?))
+}
+
+/// Moves stock for documents, in order, and tells each document's movements, one per line.
+///
+/// # Errors
+/// As [`apply_to`].
 pub async fn apply(tx: &mut Tx, documents: &[StockDocument]) -> Result<Vec<StockMoved>> {
-    let keys: BTreeSet<(ShopId, ProductId)> = documents
+    tx.settle(SCHEMA).await?;
+    let goods: BTreeSet<(ShopId, ProductId)> = documents
         .iter()
         .flat_map(|document| {
             document.lines.iter().map(|line| (document.shop_id, line.product_id()))
         })
         .collect();
-    let keys: Vec<_> = keys.into_iter().collect();
     let mut lines = documents.iter().flat_map(|document| &document.lines);
     if lines.any(|line| matches!(line, StockLine::In { .. })) {
-        store::make_rows(tx, &keys).await?;
+        store::make_rows(tx, &goods).await?;
     }
-    let mut levels = store::lock(tx, &keys).await?;
+    let held = hold(tx, goods).await?;
+    apply_to(tx, held, documents).await
+}
+
+/// As [`apply`], for goods that are held already.
+///
+/// # Errors
+/// `insufficient_stock` naming every line (`lines[n].quantity`) that can't be served; then
+/// nothing moves.
+pub async fn apply_to(
+    tx: &mut Tx,
+    HeldStock(mut levels): HeldStock,
+    documents: &[StockDocument],
+) -> Result<Vec<StockMoved>> {
     let mut shortages = Vec::new();
     let moved: Vec<StockMoved> = documents
         .iter()

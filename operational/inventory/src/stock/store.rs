@@ -1,6 +1,6 @@
 //! Stock rows, locked and written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use millrace_events::event::StockMoved;
 use millrace_events::{Amount, ProductId, Quantity, ShopId};
@@ -14,42 +14,36 @@ use crate::SCHEMA;
 pub(crate) type Levels = BTreeMap<(ShopId, ProductId), Level>;
 
 /// Makes empty rows where none are.
-pub(crate) async fn make_rows(tx: &mut Tx, keys: &[(ShopId, ProductId)]) -> Result<()> {
-    let (shops, products): (Vec<_>, Vec<_>) = keys.iter().copied().unzip();
-    sqlx::query(
+pub(crate) async fn make_rows(tx: &Tx, goods: &BTreeSet<(ShopId, ProductId)>) -> Result<()> {
+    let (shops, products): (Vec<_>, Vec<_>) = goods.iter().copied().unzip();
+    tx.execute(
         "insert into inventory.stock (shop_id, product_id, on_hand, value) \
          select shop_id, product_id, 0, 0 \
          from unnest($1::uuid[], $2::uuid[]) as k (shop_id, product_id) \
          order by shop_id, product_id on conflict do nothing",
-    )
-    .bind(shops)
-    .bind(products)
-    .execute(tx.connection())
-    .await?;
+        &[&shops, &products],
+    ).await?;
     Ok(())
 }
 
-/// Holds the rows of these keys, in the order given, until the transaction ends; a key without a
+/// Holds the rows of these goods, in the order given, until the transaction ends; goods without a
 /// row has nothing.
 ///
 /// The lookup is per key by its shape, not by the planner's choice: the plan may be from a time when
 /// the table was empty.
-pub(crate) async fn lock(tx: &mut Tx, keys: &[(ShopId, ProductId)]) -> Result<Levels> {
-    tx.settle(SCHEMA).await?;
-    let (shops, products): (Vec<_>, Vec<_>) = keys.iter().copied().unzip();
-    let rows: Vec<(ShopId, ProductId, Quantity, Amount)> = sqlx::query_as(
+pub(crate) async fn hold(tx: &Tx, goods: &BTreeSet<(ShopId, ProductId)>) -> Result<Levels> {
+    tx.require_settled(SCHEMA);
+    let (shops, products): (Vec<_>, Vec<_>) = goods.iter().copied().unzip();
+    let rows: Vec<(ShopId, ProductId, Quantity, Amount)> = tx.fetch_all(
         "select k.shop_id, k.product_id, s.on_hand, s.value \
          from (select unnest($1::uuid[]) as shop_id, unnest($2::uuid[]) as product_id) as k \
          cross join lateral ( \
              select on_hand, value from inventory.stock \
              where shop_id = k.shop_id and product_id = k.product_id and batch = '' \
              for update) as s",
-    )
-    .bind(shops)
-    .bind(products)
-    .fetch_all(tx.connection())
-    .await?;
-    let mut levels: Levels = keys.iter().map(|key| (*key, Level::default())).collect();
+        &[&shops, &products],
+    ).await?;
+    let mut levels: Levels = goods.iter().map(|key| (*key, Level::default())).collect();
     for (shop_id, product_id, on_hand, value) in rows {
         levels.insert((shop_id, product_id), Level { on_hand, value });
     }
@@ -93,7 +87,7 @@ pub(crate) fn write(tx: &mut Tx, levels: &Levels, documents: &[StockMoved]) {
                 .bind(lines().map(|(moved, _)| moved.shop_id).collect::<Vec<_>>())
                 .bind(lines().map(|(_, movement)| movement.product_id).collect::<Vec<_>>())
                 .bind(lines().map(|(moved, _)| moved.reason.as_str()).collect::<Vec<_>>())
-                .bind(lines().map(|(moved, _)| moved.document_type.as_str()).collect::<Vec<_>>())
+                .bind(lines().map(|(moved, _)| moved.document_type.clone()).collect::<Vec<_>>())
                 .bind(lines().map(|(moved, _)| moved.document_id).collect::<Vec<_>>())
                 .bind(lines().map(|(moved, _)| moved.business_date).collect::<Vec<_>>())
                 .bind(lines().map(|(moved, _)| moved.moved_at).collect::<Vec<_>>())

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::trace::Trace;
-use crate::{Error, FieldError};
+use crate::{DatabaseError, Error, FieldError};
 
 /// `application/problem+json`.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
@@ -137,36 +137,23 @@ impl Error {
     }
 }
 
-fn database_code(error: &sqlx::Error) -> (StatusCode, &'static str) {
-    let state = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    match (error, state.as_deref()) {
-        (_, Some("23505")) => (StatusCode::CONFLICT, "duplicate"),
-        (_, Some("23503")) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_reference"),
-        (_, Some("23514" | "23502" | "22003")) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "rule_violated")
-        }
-        (_, Some("40001" | "40P01" | "55P03" | "57014")) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "busy")
-        }
-        (sqlx::Error::PoolTimedOut, _) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-        (sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::Tls(_), _) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable")
-        }
-        (_, Some(state))
-            if state.starts_with("57P") || state.starts_with("53") || state.starts_with("08") =>
-        {
-            (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable")
-        }
+fn database_code(error: &DatabaseError) -> (StatusCode, &'static str) {
+    match error.sqlstate().as_deref() {
+        Some("23505") => (StatusCode::CONFLICT, "duplicate"),
+        Some("23503") => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_reference"),
+        Some("23514" | "23502" | "22003") => (StatusCode::UNPROCESSABLE_ENTITY, "rule_violated"),
+        Some("40001" | "40P01" | "55P03" | "57014") => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        _ if error.is_busy() => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        _ if error.is_unreachable() => (StatusCode::SERVICE_UNAVAILABLE, "database_unavailable"),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }
 }
 
 /// Constraints are named `<table>_<field>_key` and `<table>_<field>_fkey`, so that the field that
 /// was refused can be told.
-fn database_problem(status: StatusCode, code: &'static str, error: &sqlx::Error) -> Problem {
-    let database = error.as_database_error();
-    let constraint = database.and_then(sqlx::error::DatabaseError::constraint).unwrap_or_default();
-    let table = database.and_then(sqlx::error::DatabaseError::table).unwrap_or_default();
+fn database_problem(status: StatusCode, code: &'static str, error: &DatabaseError) -> Problem {
+    let constraint = error.constraint().unwrap_or_default();
+    let table = error.table().unwrap_or_default();
     let field = |suffix: &str| {
         constraint
             .strip_prefix(table)

@@ -79,15 +79,13 @@ impl BatchCommand for CreateCustomer {
                 item.clone().into_customer(item.customer_id.unwrap_or_else(CustomerId::new))
             })
             .collect();
-        sqlx::query(
+        tx.execute(
             "insert into party.customers \
              (customer_id, code, name, customer_group, phone, email, gstin, is_active) \
              select customer_id, code, name, customer_group, phone, email, gstin, is_active \
              from json_populate_recordset(null::party.customers, $1::text::json)",
-        )
-        .bind(serde_json::to_string(&customers)?)
-        .execute(tx.connection())
-        .await?;
+            &[&serde_json::to_string(&customers)?],
+        ).await?;
         for customer in &customers {
             tx.append(&CustomerCreated(customer.clone()))?;
         }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, NaiveDate, Timelike, Utc};
 use chrono_tz::Tz;
 use millrace_events::ShopId;
-use millrace_kernel::{Result, Tx};
+use millrace_kernel::{Result, Tx, from_row};
 
 /// The rules of a shop.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub struct Shop {
     pub shop_id: ShopId,
     /// Begins its document numbers.
@@ -28,17 +28,17 @@ impl Shop {
     }
 }
 
+from_row!(Shop { shop_id, code, currency, prices_include_tax, time_zone });
+
 /// The shops of these ids; unknown ids are left out.
 ///
 /// # Errors
 /// [`millrace_kernel::Error::Database`].
-pub async fn shops(tx: &mut Tx, shop_ids: &[ShopId]) -> Result<HashMap<ShopId, Shop>> {
-    let rows: Vec<Shop> = sqlx::query_as(
+pub async fn shops(tx: &Tx, shop_ids: &[ShopId]) -> Result<HashMap<ShopId, Shop>> {
+    let rows: Vec<Shop> = tx.fetch_all(
         "select shop_id, code, currency, prices_include_tax, time_zone \
          from party.shops where shop_id = any($1)",
-    )
-    .bind(shop_ids)
-    .fetch_all(tx.connection())
-    .await?;
+        &[&shop_ids],
+    ).await?;
     Ok(rows.into_iter().map(|row| (row.shop_id, row)).collect())
 }

@@ -83,13 +83,11 @@ impl BatchCommand for OpenShop {
                 prices_include_tax: item.prices_include_tax,
             })
             .collect();
-        sqlx::query(
+        tx.execute(
             "insert into party.shops \
              select * from json_populate_recordset(null::party.shops, $1::text::json)",
-        )
-        .bind(serde_json::to_string(&shops)?)
-        .execute(tx.connection())
-        .await?;
+            &[&serde_json::to_string(&shops)?],
+        ).await?;
         for shop in &shops {
             tx.append(shop)?;
         }

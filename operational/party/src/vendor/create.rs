@@ -60,13 +60,11 @@ impl BatchCommand for CreateVendor {
                 lead_time_days: item.lead_time_days,
             })
             .collect();
-        sqlx::query(
+        tx.execute(
             "insert into party.vendors \
              select * from json_populate_recordset(null::party.vendors, $1::text::json)",
-        )
-        .bind(serde_json::to_string(&vendors)?)
-        .execute(tx.connection())
-        .await?;
+            &[&serde_json::to_string(&vendors)?],
+        ).await?;
         for vendor in &vendors {
             tx.append(vendor)?;
         }

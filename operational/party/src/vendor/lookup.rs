@@ -9,11 +9,8 @@ use millrace_kernel::{Result, Tx};
 ///
 /// # Errors
 /// [`millrace_kernel::Error::Database`].
-pub async fn known_vendors(tx: &mut Tx, vendor_ids: &[VendorId]) -> Result<HashSet<VendorId>> {
-    let known: Vec<VendorId> =
-        sqlx::query_scalar("select vendor_id from party.vendors where vendor_id = any($1)")
-            .bind(vendor_ids)
-            .fetch_all(tx.connection())
-            .await?;
-    Ok(known.into_iter().collect())
+pub async fn known_vendors(tx: &Tx, vendor_ids: &[VendorId]) -> Result<HashSet<VendorId>> {
+    let known: Vec<(VendorId,)> =
+        tx.fetch_all("select vendor_id from party.vendors where vendor_id = any($1)", &[&vendor_ids]).await?;
+    Ok(known.into_iter().map(|(vendor_id,)| vendor_id).collect())
 }

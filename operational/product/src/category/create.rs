@@ -49,14 +49,12 @@ impl BatchCommand for CreateCategory {
                 parent_id: item.parent_id,
             })
             .collect();
-        sqlx::query(
+        tx.execute(
             "insert into product.categories (category_id, name, parent_id) \
              select category_id, name, parent_id \
              from json_populate_recordset(null::product.categories, $1::text::json)",
-        )
-        .bind(serde_json::to_string(&categories)?)
-        .execute(tx.connection())
-        .await?;
+            &[&serde_json::to_string(&categories)?],
+        ).await?;
         for category in &categories {
             tx.append(category)?;
         }

@@ -26,17 +26,14 @@ impl BatchCommand for CreateProduct {
             .collect();
         let json = serde_json::to_string(&products)?;
         let now = tx.context().now();
-        sqlx::query(
+        tx.execute(
             "insert into product.products (product_id, sku, name, category_id, brand, unit, barcode, \
              package_size, price, standard_cost, tax_rate, hsn, vendor_id, reorder_level, is_active, updated_at) \
              select product_id, sku, name, category_id, brand, unit, barcode, package_size, price, \
              standard_cost, tax_rate, hsn, vendor_id, reorder_level, is_active, $2 \
              from json_populate_recordset(null::product.products, $1::text::json)",
-        )
-        .bind(json)
-        .bind(now)
-        .execute(tx.connection())
-        .await?;
+            &[&json, &now],
+        ).await?;
         for product in &products {
             tx.append(&ProductCreated(product.clone()))?;
         }

@@ -37,14 +37,11 @@ impl Command for DeleteProduct {
     async fn execute(&self, tx: &mut Tx) -> Result<ProductDeleted> {
         PRODUCTS.hold(tx, self.product_id.0, self.version).await?;
         let deleted_at = tx.context().now();
-        sqlx::query(
+        tx.execute(
             "update product.products set is_active = false, version = version + 1, updated_at = $2 \
              where product_id = $1",
-        )
-        .bind(self.product_id)
-        .bind(deleted_at)
-        .execute(tx.connection())
-        .await?;
+            &[&self.product_id, &deleted_at],
+        ).await?;
         let event = ProductDeleted { product_id: self.product_id, deleted_at };
         tx.append(&event)?;
         Ok(event)

@@ -47,7 +47,7 @@ impl Command for UpdateProduct {
         let product = self.data.clone().into_product(self.product_id);
         let json = serde_json::to_string(&product)?;
         let now = tx.context().now();
-        let version: i64 = sqlx::query_scalar(
+        let (version,): (i64,) = tx.fetch_one(
             "update product.products p set sku = n.sku, name = n.name, category_id = n.category_id, \
              brand = n.brand, unit = n.unit, barcode = n.barcode, package_size = n.package_size, \
              price = n.price, standard_cost = n.standard_cost, tax_rate = n.tax_rate, hsn = n.hsn, \
@@ -55,11 +55,8 @@ impl Command for UpdateProduct {
              version = p.version + 1, updated_at = $2 \
              from json_populate_record(null::product.products, $1::text::json) as n \
              where p.product_id = n.product_id returning p.version",
-        )
-        .bind(json)
-        .bind(now)
-        .fetch_one(tx.connection())
-        .await?;
+            &[&json, &now],
+        ).await?;
         tx.append(&ProductUpdated(product.clone()))?;
         Ok(Versioned { version, record: product })
     }

@@ -86,20 +86,14 @@ impl BatchCommand for PlanPromotion {
 
 async fn record(plan: &PlanPromotion, tx: &mut Tx) -> Result<Planned> {
     let promotion_id = plan.promotion_id.unwrap_or_else(PromotionId::new);
-    sqlx::query(
+    tx.execute(
         "with promotion as (insert into product.promotions (promotion_id, shop_id, starts_on, ends_on) \
          values ($1, $2, $3, $4)) \
          insert into product.promotion_items (promotion_id, product_id, display, mailer) \
          select $1, product_id, display, mailer \
          from json_populate_recordset(null::product.promotion_items, $5::text::json)",
-    )
-    .bind(promotion_id)
-    .bind(plan.shop_id)
-    .bind(plan.starts_on)
-    .bind(plan.ends_on)
-    .bind(serde_json::to_string(&plan.items)?)
-    .execute(tx.connection())
-    .await?;
+        &[&promotion_id, &plan.shop_id, &plan.starts_on, &plan.ends_on, &serde_json::to_string(&plan.items)?],
+    ).await?;
     for chunk in plan.items.chunks(ITEMS_PER_EVENT) {
         let items = chunk
             .iter()

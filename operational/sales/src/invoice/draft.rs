@@ -20,16 +20,18 @@ pub(super) struct Draft {
 }
 
 /// Prices the baskets. Everything that is wrong with any of them is told at once.
-pub(super) async fn price(tx: &mut Tx, items: &[IssueInvoice]) -> Result<Vec<Draft>> {
+pub(super) async fn price(tx: &Tx, items: &[IssueInvoice]) -> Result<Vec<Draft>> {
     let mut shop_ids: Vec<ShopId> = items.iter().map(|item| item.shop_id).collect();
     shop_ids.sort_unstable();
     shop_ids.dedup();
-    let shops = millrace_party::shops(tx, &shop_ids).await?;
     let customer_ids: Vec<CustomerId> = items.iter().filter_map(|item| item.customer_id).collect();
-    let customers = millrace_party::known_customers(tx, &customer_ids).await?;
     let lines = items.iter().flat_map(|item| &item.lines);
     let product_ids = lines.map(|line| line.product_id).collect();
-    let products = millrace_product::sellable(tx, product_ids).await?;
+    let (shops, customers, products) = futures::try_join!(
+        millrace_party::shops(tx, &shop_ids),
+        millrace_party::known_customers(tx, &customer_ids),
+        millrace_product::sellable(tx, product_ids),
+    )?;
     let context = tx.context();
     let mut errors = FieldErrors::default();
     let mut drafts = Vec::with_capacity(items.len());

@@ -1,12 +1,14 @@
 //! `POST /api/v1/pos/invoice`.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use millrace_events::event::{InvoiceIssued, MovementReason};
 use millrace_events::{Amount, CustomerId, InvoiceId, ProductId, Quantity, Rate, ShopId};
 use millrace_finance::{Account, Entry};
-use millrace_inventory::{StockDocument, StockLine, limit};
+use millrace_inventory::{HeldStock, StockDocument, StockLine, limit};
 use millrace_kernel::numbers::{Series, next_numbers};
 use millrace_kernel::{
     BatchCommand, Context, FieldErrors, Json, Kernel, Need, Permission, Problem, Result, Tx,
@@ -15,7 +17,7 @@ use millrace_kernel::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::draft::{self, Draft};
+use super::draft::{Draft, price};
 use super::store;
 use crate::{SCHEMA, TenderInput, tender};
 
@@ -88,8 +90,13 @@ impl BatchCommand for IssueInvoice {
     }
 
     async fn execute_all(items: &[Self], tx: &mut Tx) -> Result<Vec<Invoice>> {
-        let mut drafts = draft::price(tx, items).await?;
-        take_stock(tx, &mut drafts).await?;
+        let mut goods = BTreeSet::new();
+        for item in items {
+            goods.extend(item.lines.iter().map(|line| (item.shop_id, line.product_id)));
+        }
+        let (mut drafts, held) =
+            futures::try_join!(price(tx, items), millrace_inventory::hold(tx, goods))?;
+        take_stock(tx, held, &mut drafts).await?;
         let entries = drafts.iter().map(entry).collect();
         millrace_finance::post(tx, entries)?;
         // The counters are the hottest rows of all: nothing but the invoice itself comes after.
@@ -111,7 +118,7 @@ impl BatchCommand for IssueInvoice {
 }
 
 /// Takes the goods out of stock and gives each line its cost.
-async fn take_stock(tx: &mut Tx, drafts: &mut [Draft]) -> Result<()> {
+async fn take_stock(tx: &mut Tx, held: HeldStock, drafts: &mut [Draft]) -> Result<()> {
     let documents: Vec<StockDocument> = drafts
         .iter()
         .map(|Draft { issued, .. }| StockDocument {
@@ -128,7 +135,7 @@ async fn take_stock(tx: &mut Tx, drafts: &mut [Draft]) -> Result<()> {
                 .collect(),
         })
         .collect();
-    let moved = millrace_inventory::apply(tx, &documents).await?;
+    let moved = millrace_inventory::apply_to(tx, held, &documents).await?;
     for (draft, moved) in drafts.iter_mut().zip(moved) {
         for (line, movement) in draft.issued.lines.iter_mut().zip(moved.movements) {
             line.cost = -movement.value;

@@ -3,13 +3,14 @@
 //! Parts are cut from the running total, so that a line taken back in pieces comes to exactly what
 //! it was sold for, and an invoice taken back whole to exactly what was paid.
 
+use millrace_kernel::from_row;
 use millrace_events::event::ReturnLine;
 use millrace_events::{Amount, Percent, ProductId, Quantity};
 
 use crate::price::share;
 
 /// An invoice line as sold, and what of it came back already.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub(super) struct SoldLine {
     pub line_no: i32,
     pub product_id: ProductId,
@@ -28,6 +29,11 @@ pub(super) struct SoldLine {
     pub returned_igst: Amount,
     pub returned_cost: Amount,
 }
+
+from_row!(SoldLine {
+    line_no, product_id, unit, tax_rate, quantity, taxable, cgst, sgst, igst, cost,
+    returned_quantity, returned_taxable, returned_cgst, returned_sgst, returned_igst, returned_cost,
+});
 
 impl SoldLine {
     /// What may still come back.

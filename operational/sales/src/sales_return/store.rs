@@ -3,13 +3,13 @@
 use millrace_events::event::ReturnProcessed;
 use millrace_events::{Amount, CustomerId, InvoiceId, ShopId};
 use millrace_kernel::numbers::Series;
-use millrace_kernel::{Result, Tx};
+use millrace_kernel::{Result, Tx, Values};
 
 use super::refund::SoldLine;
 use crate::SCHEMA;
 
 /// What a return has to know of its invoice.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug)]
 pub(super) struct Sold {
     pub customer_id: Option<CustomerId>,
     pub currency: String,
@@ -26,23 +26,21 @@ pub(super) async fn lock(
     shop_id: ShopId,
 ) -> Result<Option<(Sold, Vec<SoldLine>)>> {
     tx.settle(SCHEMA).await?;
-    let locked: Option<(Option<CustomerId>, String)> = sqlx::query_as(
+    // One after the other, in one round trip: whoever waits for the invoice reads what is there
+    // when it is theirs.
+    let by_id: Values<'_> = &[&invoice_id];
+    let by_id_and_shop: Values<'_> = &[&invoice_id, &shop_id];
+    let locked = tx.fetch_optional(
         "select customer_id, currency from sales.invoices \
          where invoice_id = $1 and shop_id = $2 for update",
-    )
-    .bind(invoice_id)
-    .bind(shop_id)
-    .fetch_optional(tx.connection())
-    .await?;
-    let Some((customer_id, currency)) = locked else { return Ok(None) };
-    let (returned, refunded): (Amount, Amount) = sqlx::query_as(
+        by_id_and_shop,
+    );
+    let returns = tx.fetch_one(
         "select coalesce(sum(taxable + tax), 0), coalesce(sum(total), 0) \
          from sales.returns where invoice_id = $1",
-    )
-    .bind(invoice_id)
-    .fetch_one(tx.connection())
-    .await?;
-    let lines: Vec<SoldLine> = sqlx::query_as(
+        by_id,
+    );
+    let lines = tx.fetch_all(
         "select l.line_no, l.product_id, l.unit, l.tax_rate, l.quantity, l.taxable, l.cgst, \
              l.sgst, l.igst, l.cost, \
              r.quantity as returned_quantity, r.taxable as returned_taxable, \
@@ -56,11 +54,13 @@ pub(super) async fn lock(
              from sales.return_lines \
              where invoice_id = l.invoice_id and invoice_line_no = l.line_no) as r \
          where l.invoice_id = $1 order by l.line_no",
-    )
-    .bind(invoice_id)
-    .fetch_all(tx.connection())
-    .await?;
-    Ok(Some((Sold { customer_id, currency, returned, refunded }, lines)))
+        by_id,
+    );
+    type Invoice = (Option<CustomerId>, String);
+    let (locked, (returned, refunded), lines): (Option<Invoice>, _, _) =
+        futures::try_join!(locked, returns, lines)?;
+    let sold = locked.map(|(customer_id, currency)| Sold { customer_id, currency, returned, refunded });
+    Ok(sold.map(|sold| (sold, lines)))
 }
 
 /// Writes a return and its lines when the transaction ends.
@@ -81,7 +81,7 @@ pub(super) fn insert(
              returned_at, taxable, tax, round_off, total, cost, tenders, $2::text, $3::bigint, \
              $4::uuid \
          from json_populate_record(null::sales.returns, $1::text::json)",
-        |to| to.bind(json.as_str()).bind(&series.name).bind(number).bind(actor),
+        |to| to.bind(json.clone()).bind(series.name.clone()).bind(number).bind(actor),
     );
     tx.defer(
         SCHEMA,
@@ -90,7 +90,7 @@ pub(super) fn insert(
          select $2::uuid, $3::uuid, line_no, invoice_line_no, product_id, quantity, taxable, cgst, \
              sgst, igst, total, cost \
          from json_populate_recordset(null::sales.return_lines, $1::text::json -> 'lines')",
-        |to| to.bind(json.as_str()).bind(processed.return_id).bind(processed.invoice_id),
+        |to| to.bind(json.clone()).bind(processed.return_id).bind(processed.invoice_id),
     );
     Ok(())
 }

@@ -1,0 +1,53 @@
+//! Connections for commands. Queries have theirs from [`crate::Kernel::pool`].
+//!
+//! Two clients, because only this one sends a statement before the answer to the one before has
+//! come: a sale is eight statements and four round trips. See `infra/adr/0007`.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use secrecy::{ExposeSecret, SecretString};
+use tokio_postgres::{Config, NoTls};
+
+use crate::{Result, Settings};
+
+/// How often a closing pool looks whether its last connection has come back.
+const CLOSING_LOOK: Duration = Duration::from_millis(2);
+
+/// A bounded set of connections, each with the statements it has prepared.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections(Pool);
+
+impl Connections {
+    /// Connects when the first is asked for.
+    pub fn new(url: &SecretString, parameters: &str, settings: &Settings) -> Result<Self> {
+        let mut config: Config = url.expose_secret().parse()?;
+        config.application_name("millrace").options(parameters);
+        // A dead connection is noticed by its socket, without a round trip.
+        let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let timeouts = Timeouts {
+            wait: Some(settings.acquire_timeout),
+            create: Some(settings.acquire_timeout),
+            recycle: None,
+        };
+        let pool = Pool::builder(Manager::from_config(config, NoTls, manager))
+            .max_size(settings.connections_max as usize)
+            .timeouts(timeouts)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .expect("a pool with a runtime can have timeouts");
+        Ok(Self(pool))
+    }
+
+    pub async fn acquire(&self) -> Result<Object> {
+        Ok(self.0.get().await?)
+    }
+
+    /// Closes all, after what runs on them has ended.
+    pub async fn close(&self) {
+        self.0.close();
+        while self.0.status().size > 0 {
+            tokio::time::sleep(CLOSING_LOOK).await;
+        }
+    }
+}
