@@ -108,7 +108,10 @@ macro_rules! fixed_decimal {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{:.*}", Self::SCALE as usize, self.0)
+                match Digits::of(self.0, Self::SCALE) {
+                    Some(digits) => f.write_str(digits.as_str()),
+                    None => write!(f, "{:.*}", Self::SCALE as usize, self.0),
+                }
             }
         }
 
@@ -148,9 +151,15 @@ macro_rules! fixed_decimal {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                RawValue::from_string(self.to_string())
-                    .map_err(serde::ser::Error::custom)?
-                    .serialize(serializer)
+                let text: Cow<'_, str>;
+                let digits = Digits::of(self.0, Self::SCALE);
+                match &digits {
+                    Some(digits) => text = Cow::Borrowed(digits.as_str()),
+                    None => text = Cow::Owned(self.to_string()),
+                }
+                let raw: &RawValue =
+                    serde_json::from_str(&text).map_err(serde::ser::Error::custom)?;
+                raw.serialize(serializer)
             }
         }
 
@@ -219,6 +228,46 @@ impl Percent {
     }
 }
 
+/// A decimal's text with all places of its scale, on the stack: each line sold writes a dozen.
+struct Digits {
+    bytes: [u8; Self::BYTES],
+    from: usize,
+}
+
+impl Digits {
+    /// Sign, 20 digits, point.
+    const BYTES: usize = 22;
+
+    /// None for more digits than any of the types here has.
+    fn of(mut value: Decimal, scale: u32) -> Option<Self> {
+        value.rescale(scale);
+        let mut left = u64::try_from(value.mantissa().unsigned_abs()).ok()?;
+        let mut digits = Self { bytes: [0; Self::BYTES], from: Self::BYTES };
+        let mut places = 0;
+        while left > 0 || places <= scale {
+            if places == scale && scale > 0 {
+                digits.push(b'.');
+            }
+            digits.push(b'0' + u8::try_from(left % 10).expect("a digit"));
+            left /= 10;
+            places += 1;
+        }
+        if value.is_sign_negative() && !value.is_zero() {
+            digits.push(b'-');
+        }
+        Some(digits)
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.from -= 1;
+        self.bytes[self.from] = byte;
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[self.from..]).expect("digits are ASCII")
+    }
+}
+
 struct DecimalVisitor {
     scale: u32,
 }
@@ -261,6 +310,18 @@ mod tests {
         assert_eq!(serde_json::to_string(&amount).expect("json"), "1500.10");
         let text: Amount = serde_json::from_str("\"9999999999999999.99\"").expect("string");
         assert_eq!(serde_json::to_string(&text).expect("json"), "9999999999999999.99");
+    }
+
+    #[test]
+    fn text_has_all_places_and_the_sign() {
+        for text in ["0.00", "0.05", "-0.05", "7.00", "-123.40", "9999999999999999.99"] {
+            let amount: Amount = text.parse().expect("amount");
+            assert_eq!(amount.to_string(), text);
+        }
+        assert_eq!((-Amount::ZERO).to_string(), "0.00");
+        let sum: Amount = ["9999999999999999.99"; 40].map(|text| text.parse().expect("amount")).into_iter().sum();
+        assert_eq!(sum.to_string(), "399999999999999999.60");
+        assert_eq!(serde_json::to_string(&sum).expect("json"), "399999999999999999.60");
     }
 
     #[test]

@@ -2,5 +2,6 @@
 
 pub mod apply;
 pub mod list;
+mod row_id;
 mod store;
 mod value;

@@ -32,9 +32,8 @@ pub(crate) enum Claimed {
 impl Claim {
     pub fn new<C: Command>(context: &Context, command: &C) -> Result<Option<Self>> {
         let Some(key) = context.idempotency_key.clone() else { return Ok(None) };
-        let mut hash = HashWriter(Sha256::new_with_prefix(C::NAME));
-        command.serialize(&mut serde_json::Serializer::new(&mut hash))?;
-        let body_hash = hash.0.finalize().to_vec();
+        let body = serde_json::to_vec(command)?;
+        let body_hash = Sha256::new_with_prefix(C::NAME).chain_update(body).finalize().to_vec();
         Ok(Some(Self { key, command: C::NAME, schema: C::SCHEMA, body_hash }))
     }
 
@@ -75,17 +74,5 @@ impl Claim {
             _ if locked => Ok(Claimed::Fresh),
             _ => Err(Error::KeyInFlight { key: self.key.clone() }),
         }
-    }
-}
-
-struct HashWriter(Sha256);
-
-impl std::io::Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

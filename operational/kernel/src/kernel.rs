@@ -114,7 +114,7 @@ impl Kernel {
 }
 
 /// What every connection sets.
-fn parameters(settings: &Settings) -> [(&'static str, String); 9] {
+fn parameters(settings: &Settings) -> [(&'static str, String); 10] {
     [
         ("timezone", "UTC".to_owned()),
         ("jit", "off".to_owned()),
@@ -123,6 +123,7 @@ fn parameters(settings: &Settings) -> [(&'static str, String); 9] {
         // A plan is kept from when its tables were empty until they are next analysed. Made
         // for an empty table, it would read the full one whole: rows are found by key.
         ("enable_seqscan", "off".to_owned()),
+        ("enable_bitmapscan", "off".to_owned()),
         ("enable_hashjoin", "off".to_owned()),
         ("enable_mergejoin", "off".to_owned()),
         ("lock_timeout", settings.lock_timeout.as_millis().to_string()),

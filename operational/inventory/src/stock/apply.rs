@@ -8,8 +8,8 @@ use millrace_events::{Amount, MovementGroupId, MovementId, ProductId, Quantity, 
 use millrace_kernel::{FieldError, FieldErrors, Refusal, Result, Tx};
 use uuid::Uuid;
 
-use super::store::{self, Levels};
-use super::value::unit_cost;
+use super::store::{self, HeldRows};
+use super::value::{Level, unit_cost};
 use crate::SCHEMA;
 
 /// All movements that one document causes at one shop.
@@ -51,7 +51,7 @@ struct Shortage {
 
 /// Rows of stock that stay locked until the transaction ends.
 #[derive(Debug)]
-pub struct HeldStock(Levels);
+pub struct HeldStock(HeldRows);
 
 /// Locks the rows of these goods, in a fixed order; goods without a row have no stock.
 ///
@@ -88,19 +88,19 @@ pub async fn apply(tx: &mut Tx, documents: &[StockDocument]) -> Result<Vec<Stock
 /// nothing moves.
 pub async fn apply_to(
     tx: &mut Tx,
-    HeldStock(mut levels): HeldStock,
+    HeldStock(mut held): HeldStock,
     documents: &[StockDocument],
 ) -> Result<Vec<StockMoved>> {
     let mut shortages = Vec::new();
     let moved: Vec<StockMoved> = documents
         .iter()
         .enumerate()
-        .map(|(index, document)| move_stock(index, document, &mut levels, &mut shortages))
+        .map(|(index, document)| move_stock(index, document, &mut held, &mut shortages))
         .collect();
     if !shortages.is_empty() {
         return Err(refuse(tx, shortages, documents.len()).await?.into());
     }
-    store::write(tx, &levels, &moved);
+    store::write(tx, &held, &moved);
     for event in &moved {
         tx.append(event)?;
     }
@@ -110,15 +110,19 @@ pub async fn apply_to(
 fn move_stock(
     index: usize,
     document: &StockDocument,
-    levels: &mut Levels,
+    held: &mut HeldRows,
     shortages: &mut Vec<Shortage>,
 ) -> StockMoved {
     let mut movements = Vec::with_capacity(document.lines.len());
     for (line_index, line) in document.lines.iter().enumerate() {
         let product_id = line.product_id();
-        let level = levels.entry((document.shop_id, product_id)).or_default();
+        let mut none = Level::default();
+        let row = held.get_mut(&(document.shop_id, product_id));
+        let has_row = row.is_some();
+        let level = row.map_or(&mut none, |held| &mut held.level);
         let (quantity, value) = match *line {
             StockLine::In { quantity, value, .. } => {
+                assert!(has_row, "goods that come have a row, made before it was held");
                 level.put(quantity, value);
                 (quantity, value)
             }

@@ -6,12 +6,20 @@ use millrace_events::event::StockMoved;
 use millrace_events::{Amount, ProductId, Quantity, ShopId};
 use millrace_kernel::{Result, Tx};
 
+use super::row_id::RowId;
 use super::value::Level;
 use crate::SCHEMA;
 
-/// Levels in the order their rows are locked in: everybody locks by shop, then by product, so
-/// that two commands wait for each other but never in a circle.
-pub(crate) type Levels = BTreeMap<(ShopId, ProductId), Level>;
+/// A locked row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    row: RowId,
+    pub level: Level,
+}
+
+/// Rows in the order they are locked in: everybody locks by shop, then by product, so that two
+/// commands wait for each other but never in a circle.
+pub(crate) type HeldRows = BTreeMap<(ShopId, ProductId), Held>;
 
 /// Makes empty rows where none are.
 pub(crate) async fn make_rows(tx: &Tx, goods: &BTreeSet<(ShopId, ProductId)>) -> Result<()> {
@@ -26,33 +34,34 @@ pub(crate) async fn make_rows(tx: &Tx, goods: &BTreeSet<(ShopId, ProductId)>) ->
     Ok(())
 }
 
-/// Holds the rows of these goods, in the order given, until the transaction ends; goods without a
-/// row has nothing.
+/// Holds the rows of these goods, in order, until the transaction ends; goods without a row have
+/// nothing.
 ///
 /// The lookup is per key by its shape, not by the planner's choice: the plan may be from a time when
 /// the table was empty.
-pub(crate) async fn hold(tx: &Tx, goods: &BTreeSet<(ShopId, ProductId)>) -> Result<Levels> {
+pub(crate) async fn hold(tx: &Tx, goods: &BTreeSet<(ShopId, ProductId)>) -> Result<HeldRows> {
     tx.require_settled(SCHEMA);
     let (shops, products): (Vec<_>, Vec<_>) = goods.iter().copied().unzip();
-    let rows: Vec<(ShopId, ProductId, Quantity, Amount)> = tx.fetch_all(
-        "select k.shop_id, k.product_id, s.on_hand, s.value \
-         from (select unnest($1::uuid[]) as shop_id, unnest($2::uuid[]) as product_id) as k \
-         cross join lateral ( \
-             select on_hand, value from inventory.stock \
-             where shop_id = k.shop_id and product_id = k.product_id and batch = '' \
-             for update) as s",
-        &[&shops, &products],
-    ).await?;
-    let mut levels: Levels = goods.iter().map(|key| (*key, Level::default())).collect();
-    for (shop_id, product_id, on_hand, value) in rows {
-        levels.insert((shop_id, product_id), Level { on_hand, value });
-    }
-    Ok(levels)
+    let rows: Vec<(ShopId, ProductId, RowId, Quantity, Amount)> = tx
+        .fetch_all(
+            "select k.shop_id, k.product_id, s.ctid, s.on_hand, s.value \
+             from (select unnest($1::uuid[]) as shop_id, unnest($2::uuid[]) as product_id) as k \
+             cross join lateral ( \
+                 select ctid, on_hand, value from inventory.stock \
+                 where shop_id = k.shop_id and product_id = k.product_id and batch = '' \
+                 for update) as s",
+            &[&shops, &products],
+        )
+        .await?;
+    let held = |(shop_id, product_id, row, on_hand, value)| {
+        ((shop_id, product_id), Held { row, level: Level { on_hand, value } })
+    };
+    Ok(rows.into_iter().map(held).collect())
 }
 
-/// Writes the new levels, of rows that are held, and the movements that led there, when the
+/// Writes the new levels of rows that are held, and the movements that led there, when the
 /// transaction ends.
-pub(crate) fn write(tx: &mut Tx, levels: &Levels, documents: &[StockMoved]) {
+pub(crate) fn write(tx: &mut Tx, held: &HeldRows, documents: &[StockMoved]) {
     let lines = || {
         documents
             .iter()
@@ -60,16 +69,14 @@ pub(crate) fn write(tx: &mut Tx, levels: &Levels, documents: &[StockMoved]) {
     };
     tx.defer(
         SCHEMA,
-        "insert into inventory.stock (shop_id, product_id, on_hand, value) \
-         select unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::numeric[]), \
-             unnest($4::numeric[]) \
-         on conflict (shop_id, product_id, batch) \
-             do update set on_hand = excluded.on_hand, value = excluded.value",
+        "update inventory.stock as s set on_hand = n.on_hand, value = n.value \
+         from (select unnest($1::tid[]) as row, unnest($2::numeric[]) as on_hand, \
+             unnest($3::numeric[]) as value) as n \
+         where s.ctid = n.row",
         |to| {
-            to.bind(levels.keys().map(|(shop, _)| *shop).collect::<Vec<_>>())
-                .bind(levels.keys().map(|(_, product)| *product).collect::<Vec<_>>())
-                .bind(levels.values().map(|level| level.on_hand).collect::<Vec<_>>())
-                .bind(levels.values().map(|level| level.value).collect::<Vec<_>>())
+            to.bind(held.values().map(|held| held.row).collect::<Vec<_>>())
+                .bind(held.values().map(|held| held.level.on_hand).collect::<Vec<_>>())
+                .bind(held.values().map(|held| held.level.value).collect::<Vec<_>>())
         },
     );
     tx.defer(
