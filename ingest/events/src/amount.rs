@@ -319,7 +319,8 @@ mod tests {
             assert_eq!(amount.to_string(), text);
         }
         assert_eq!((-Amount::ZERO).to_string(), "0.00");
-        let sum: Amount = ["9999999999999999.99"; 40].map(|text| text.parse().expect("amount")).into_iter().sum();
+        let sum: Amount =
+            ["9999999999999999.99"; 40].map(|text| text.parse().expect("amount")).into_iter().sum();
         assert_eq!(sum.to_string(), "399999999999999999.60");
         assert_eq!(serde_json::to_string(&sum).expect("json"), "399999999999999999.60");
     }

@@ -59,11 +59,12 @@ impl DatabaseError {
     pub fn is_unreachable(&self) -> bool {
         let left = |code: String| ["57P", "53", "08"].iter().any(|class| code.starts_with(class));
         let unreachable = match self {
-            Self::Query(error) => matches!(
-                error,
-                sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::Tls(_)
-            ),
-            Self::Command(error) => error.is_closed() || error.as_db_error().is_none() && is_io(error),
+            Self::Query(error) => {
+                matches!(error, sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::Tls(_))
+            }
+            Self::Command(error) => {
+                error.is_closed() || error.as_db_error().is_none() && is_io(error)
+            }
             Self::Connection(PoolError::Timeout(_) | PoolError::Closed) => true,
             Self::Connection(_) => false,
         };

@@ -69,8 +69,10 @@ impl Kernel {
     ) -> Result<Self> {
         let parameters = parameters(&settings);
         let options: PgConnectOptions = url.expose_secret().parse()?;
-        let options =
-            options.application_name("millrace").statement_cache_capacity(256).options(parameters.clone());
+        let options = options
+            .application_name("millrace")
+            .statement_cache_capacity(256)
+            .options(parameters.clone());
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections_max)
             .acquire_timeout(settings.acquire_timeout)

@@ -12,6 +12,7 @@
 //! that the relay reads, JSON answers and RFC 9457 problems.
 
 pub mod actor;
+pub mod arrays;
 pub mod auth;
 mod batch;
 mod clock;

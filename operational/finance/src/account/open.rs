@@ -36,12 +36,14 @@ impl Command for OpenChart {
                 parent_code: None,
             })
             .collect();
-        let opened: Vec<(AccountId,)> = tx.fetch_all(
-            "insert into finance.accounts \
+        let opened: Vec<(AccountId,)> = tx
+            .fetch_all(
+                "insert into finance.accounts \
              select * from json_populate_recordset(null::finance.accounts, $1::text::json) \
              on conflict (account_code) do nothing returning account_id",
-            &[&serde_json::to_string(&accounts)?],
-        ).await?;
+                &[&serde_json::to_string(&accounts)?],
+            )
+            .await?;
         for account in accounts.iter().filter(|account| opened.contains(&(account.account_id,))) {
             tx.append(account)?;
         }

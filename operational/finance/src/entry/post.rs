@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::NaiveDate;
 use millrace_events::event::{JournalLine, JournalPosted};
 use millrace_events::{Amount, EntryId, PartyId, ShopId};
-use millrace_kernel::{Refusal, Result, Tx};
+use millrace_kernel::{Refusal, Result, Tx, arrays};
 use uuid::Uuid;
 
 use crate::{Account, SCHEMA};
@@ -138,8 +138,8 @@ pub fn post(tx: &mut Tx, entries: Vec<Entry>) -> Result<Vec<JournalPosted>> {
 
 fn insert(tx: &mut Tx, events: &[JournalPosted]) {
     let posted_at = tx.context().now();
-    let arrays = |cell: fn(&JournalLine) -> Option<String>| -> Vec<String> {
-        events.iter().map(|event| array_literal(event.lines.iter().map(cell))).collect()
+    let each = |literal: fn(&JournalPosted) -> String| -> Vec<String> {
+        events.iter().map(literal).collect()
     };
     tx.defer(
         SCHEMA,
@@ -159,47 +159,12 @@ fn insert(tx: &mut Tx, events: &[JournalPosted]) {
                 .bind(events.iter().map(|event| event.document_id).collect::<Vec<_>>())
                 .bind(events.iter().map(|event| event.reversal_of).collect::<Vec<_>>())
                 .bind(events.iter().map(|event| event.memo.clone()).collect::<Vec<_>>())
-                .bind(arrays(|line| Some(line.account_code.clone())))
-                .bind(arrays(|line| Some(line.debit.to_string())))
-                .bind(arrays(|line| Some(line.credit.to_string())))
-                .bind(arrays(|line| line.party_id.map(|party| party.to_string())))
+                .bind(each(|event| {
+                    arrays::of_texts(event.lines.iter().map(|line| line.account_code.as_str()))
+                }))
+                .bind(each(|event| arrays::of_values(event.lines.iter().map(|line| line.debit))))
+                .bind(each(|event| arrays::of_values(event.lines.iter().map(|line| line.credit))))
+                .bind(each(|event| arrays::of_options(event.lines.iter().map(|line| line.party_id))))
         },
     );
-}
-
-/// An array as PostgreSQL writes it: the lines of many entries are arrays in an array, which it
-/// only takes as text.
-fn array_literal(cells: impl Iterator<Item = Option<String>>) -> String {
-    let mut literal = String::from("{");
-    for (index, cell) in cells.enumerate() {
-        if index > 0 {
-            literal.push(',');
-        }
-        let Some(cell) = cell else {
-            literal.push_str("NULL");
-            continue;
-        };
-        literal.push('"');
-        for character in cell.chars() {
-            if matches!(character, '"' | '\\') {
-                literal.push('\\');
-            }
-            literal.push(character);
-        }
-        literal.push('"');
-    }
-    literal.push('}');
-    literal
-}
-
-#[cfg(test)]
-mod tests {
-    use super::array_literal;
-
-    #[test]
-    fn cells_are_quoted() {
-        let cells = [Some("1000"), None, Some("a\"b\\c,}"), Some("")];
-        let literal = array_literal(cells.into_iter().map(|cell| cell.map(str::to_owned)));
-        assert_eq!(literal, r#"{"1000",NULL,"a\"b\\c,}",""}"#);
-    }
 }

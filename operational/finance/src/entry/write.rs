@@ -102,10 +102,12 @@ impl Command for WriteJournalEntry {
 impl WriteJournalEntry {
     async fn refuse_unknown_accounts(&self, tx: &mut Tx) -> Result<()> {
         let codes: Vec<&str> = self.lines.iter().map(|line| line.account_code.as_str()).collect();
-        let known: Vec<(String,)> = tx.fetch_all(
-            "select account_code from finance.accounts where account_code = any($1)",
-            &[&codes],
-        ).await?;
+        let known: Vec<(String,)> = tx
+            .fetch_all(
+                "select account_code from finance.accounts where account_code = any($1)",
+                &[&codes],
+            )
+            .await?;
         let known: HashSet<&str> = known.iter().map(|(code,)| code.as_str()).collect();
         let mut errors = FieldErrors::default();
         errors.each("lines", &self.lines, |errors, line| {
@@ -119,10 +121,12 @@ impl WriteJournalEntry {
     async fn refuse_unknown_reversal(&self, tx: &mut Tx) -> Result<()> {
         let Some(original) = self.reversal_of else { return Ok(()) };
         tx.settle(SCHEMA).await?;
-        let (exists,): (bool,) = tx.fetch_one(
-            "select exists (select from finance.entries where entry_id = $1 and shop_id = $2)",
-            &[&original, &self.shop_id],
-        ).await?;
+        let (exists,): (bool,) = tx
+            .fetch_one(
+                "select exists (select from finance.entries where entry_id = $1 and shop_id = $2)",
+                &[&original, &self.shop_id],
+            )
+            .await?;
         if exists {
             Ok(())
         } else {

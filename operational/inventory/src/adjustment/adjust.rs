@@ -212,7 +212,8 @@ async fn record(
          select adjustment_id, shop_id, reason_code, note, business_date, adjusted_at, $2 \
          from json_populate_recordset(null::inventory.adjustments, $1::text::json)",
         &[&serde_json::to_string(&adjusted)?, &actor],
-    ).await?;
+    )
+    .await?;
     for event in &adjusted {
         tx.append(event)?;
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use millrace_events::event::StockMoved;
 use millrace_events::{Amount, ProductId, Quantity, ShopId};
+use millrace_kernel::arrays::of_values;
 use millrace_kernel::{Result, Tx};
 
 use super::row_id::RowId;
@@ -30,7 +31,8 @@ pub(crate) async fn make_rows(tx: &Tx, goods: &BTreeSet<(ShopId, ProductId)>) ->
          from unnest($1::uuid[], $2::uuid[]) as k (shop_id, product_id) \
          order by shop_id, product_id on conflict do nothing",
         &[&shops, &products],
-    ).await?;
+    )
+    .await?;
     Ok(())
 }
 
@@ -62,11 +64,6 @@ pub(crate) async fn hold(tx: &Tx, goods: &BTreeSet<(ShopId, ProductId)>) -> Resu
 /// Writes the new levels of rows that are held, and the movements that led there, when the
 /// transaction ends.
 pub(crate) fn write(tx: &mut Tx, held: &HeldRows, documents: &[StockMoved]) {
-    let lines = || {
-        documents
-            .iter()
-            .flat_map(|moved| moved.movements.iter().map(move |movement| (moved, movement)))
-    };
     tx.defer(
         SCHEMA,
         "update inventory.stock as s set on_hand = n.on_hand, value = n.value \
@@ -79,29 +76,33 @@ pub(crate) fn write(tx: &mut Tx, held: &HeldRows, documents: &[StockMoved]) {
                 .bind(held.values().map(|held| held.level.value).collect::<Vec<_>>())
         },
     );
+    let each = |literal: fn(&StockMoved) -> String| -> Vec<String> {
+        documents.iter().map(literal).collect()
+    };
     tx.defer(
         SCHEMA,
-        "insert into inventory.movements (movement_id, movement_group_id, shop_id, product_id, \
-             reason, document_type, document_id, business_date, moved_at, quantity, unit_cost, \
-             value, on_hand_after) \
-         select unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::uuid[]), \
-             unnest($5::text[]), unnest($6::text[]), unnest($7::uuid[]), unnest($8::date[]), \
-             unnest($9::timestamptz[]), unnest($10::numeric[]), unnest($11::numeric[]), \
-             unnest($12::numeric[]), unnest($13::numeric[])",
+        "insert into inventory.movement_groups (movement_group_id, shop_id, reason, document_type, \
+             document_id, business_date, moved_at, movement_ids, product_ids, quantities, \
+             unit_costs, \"values\", on_hand_after) \
+         select unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]), \
+             unnest($5::uuid[]), unnest($6::date[]), unnest($7::timestamptz[]), \
+             unnest($8::text[])::uuid[], unnest($9::text[])::uuid[], \
+             unnest($10::text[])::numeric[], unnest($11::text[])::numeric[], \
+             unnest($12::text[])::numeric[], unnest($13::text[])::numeric[]",
         |to| {
-            to.bind(lines().map(|(_, movement)| movement.movement_id).collect::<Vec<_>>())
-                .bind(lines().map(|(moved, _)| moved.movement_group_id).collect::<Vec<_>>())
-                .bind(lines().map(|(moved, _)| moved.shop_id).collect::<Vec<_>>())
-                .bind(lines().map(|(_, movement)| movement.product_id).collect::<Vec<_>>())
-                .bind(lines().map(|(moved, _)| moved.reason.as_str()).collect::<Vec<_>>())
-                .bind(lines().map(|(moved, _)| moved.document_type.clone()).collect::<Vec<_>>())
-                .bind(lines().map(|(moved, _)| moved.document_id).collect::<Vec<_>>())
-                .bind(lines().map(|(moved, _)| moved.business_date).collect::<Vec<_>>())
-                .bind(lines().map(|(moved, _)| moved.moved_at).collect::<Vec<_>>())
-                .bind(lines().map(|(_, movement)| movement.quantity).collect::<Vec<_>>())
-                .bind(lines().map(|(_, movement)| movement.unit_cost).collect::<Vec<_>>())
-                .bind(lines().map(|(_, movement)| movement.value).collect::<Vec<_>>())
-                .bind(lines().map(|(_, movement)| movement.on_hand_after).collect::<Vec<_>>())
+            to.bind(documents.iter().map(|moved| moved.movement_group_id).collect::<Vec<_>>())
+                .bind(documents.iter().map(|moved| moved.shop_id).collect::<Vec<_>>())
+                .bind(documents.iter().map(|moved| moved.reason.as_str()).collect::<Vec<_>>())
+                .bind(documents.iter().map(|moved| moved.document_type.clone()).collect::<Vec<_>>())
+                .bind(documents.iter().map(|moved| moved.document_id).collect::<Vec<_>>())
+                .bind(documents.iter().map(|moved| moved.business_date).collect::<Vec<_>>())
+                .bind(documents.iter().map(|moved| moved.moved_at).collect::<Vec<_>>())
+                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.movement_id))))
+                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.product_id))))
+                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.quantity))))
+                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.unit_cost))))
+                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.value))))
+                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.on_hand_after))))
         },
     );
 }

@@ -85,7 +85,8 @@ impl BatchCommand for CreateCustomer {
              select customer_id, code, name, customer_group, phone, email, gstin, is_active \
              from json_populate_recordset(null::party.customers, $1::text::json)",
             &[&serde_json::to_string(&customers)?],
-        ).await?;
+        )
+        .await?;
         for customer in &customers {
             tx.append(&CustomerCreated(customer.clone()))?;
         }

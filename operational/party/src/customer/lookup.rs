@@ -9,16 +9,15 @@ use millrace_kernel::{Result, Tx};
 ///
 /// # Errors
 /// [`millrace_kernel::Error::Database`].
-pub async fn known_customers(
-    tx: &Tx,
-    customer_ids: &[CustomerId],
-) -> Result<HashSet<CustomerId>> {
+pub async fn known_customers(tx: &Tx, customer_ids: &[CustomerId]) -> Result<HashSet<CustomerId>> {
     if customer_ids.is_empty() {
         return Ok(HashSet::new());
     }
-    let known: Vec<(CustomerId,)> = tx.fetch_all(
-        "select customer_id from party.customers where customer_id = any($1) and is_active",
-        &[&customer_ids],
-    ).await?;
+    let known: Vec<(CustomerId,)> = tx
+        .fetch_all(
+            "select customer_id from party.customers where customer_id = any($1) and is_active",
+            &[&customer_ids],
+        )
+        .await?;
     Ok(known.into_iter().map(|(customer_id,)| customer_id).collect())
 }

@@ -45,14 +45,16 @@ impl Command for UpdateCustomer {
     async fn execute(&self, tx: &mut Tx) -> Result<Versioned<Customer>> {
         CUSTOMERS.hold(tx, self.customer_id.0, self.version).await?;
         let customer = self.data.clone().into_customer(self.customer_id);
-        let (version,): (i64,) = tx.fetch_one(
-            "update party.customers c set code = n.code, name = n.name, \
+        let (version,): (i64,) = tx
+            .fetch_one(
+                "update party.customers c set code = n.code, name = n.name, \
              customer_group = n.customer_group, phone = n.phone, email = n.email, gstin = n.gstin, \
              is_active = n.is_active, version = c.version + 1 \
              from json_populate_record(null::party.customers, $1::text::json) as n \
              where c.customer_id = n.customer_id returning c.version",
-            &[&serde_json::to_string(&customer)?],
-        ).await?;
+                &[&serde_json::to_string(&customer)?],
+            )
+            .await?;
         tx.append(&CustomerUpdated(customer.clone()))?;
         Ok(Versioned { version, record: customer })
     }

@@ -35,10 +35,12 @@ from_row!(Shop { shop_id, code, currency, prices_include_tax, time_zone });
 /// # Errors
 /// [`millrace_kernel::Error::Database`].
 pub async fn shops(tx: &Tx, shop_ids: &[ShopId]) -> Result<HashMap<ShopId, Shop>> {
-    let rows: Vec<Shop> = tx.fetch_all(
-        "select shop_id, code, currency, prices_include_tax, time_zone \
+    let rows: Vec<Shop> = tx
+        .fetch_all(
+            "select shop_id, code, currency, prices_include_tax, time_zone \
          from party.shops where shop_id = any($1)",
-        &[&shop_ids],
-    ).await?;
+            &[&shop_ids],
+        )
+        .await?;
     Ok(rows.into_iter().map(|row| (row.shop_id, row)).collect())
 }

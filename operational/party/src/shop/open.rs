@@ -87,7 +87,8 @@ impl BatchCommand for OpenShop {
             "insert into party.shops \
              select * from json_populate_recordset(null::party.shops, $1::text::json)",
             &[&serde_json::to_string(&shops)?],
-        ).await?;
+        )
+        .await?;
         for shop in &shops {
             tx.append(shop)?;
         }

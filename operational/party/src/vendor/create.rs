@@ -64,7 +64,8 @@ impl BatchCommand for CreateVendor {
             "insert into party.vendors \
              select * from json_populate_recordset(null::party.vendors, $1::text::json)",
             &[&serde_json::to_string(&vendors)?],
-        ).await?;
+        )
+        .await?;
         for vendor in &vendors {
             tx.append(vendor)?;
         }

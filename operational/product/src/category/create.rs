@@ -54,7 +54,8 @@ impl BatchCommand for CreateCategory {
              select category_id, name, parent_id \
              from json_populate_recordset(null::product.categories, $1::text::json)",
             &[&serde_json::to_string(&categories)?],
-        ).await?;
+        )
+        .await?;
         for category in &categories {
             tx.append(category)?;
         }

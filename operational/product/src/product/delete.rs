@@ -41,7 +41,8 @@ impl Command for DeleteProduct {
             "update product.products set is_active = false, version = version + 1, updated_at = $2 \
              where product_id = $1",
             &[&self.product_id, &deleted_at],
-        ).await?;
+        )
+        .await?;
         let event = ProductDeleted { product_id: self.product_id, deleted_at };
         tx.append(&event)?;
         Ok(event)

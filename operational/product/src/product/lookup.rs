@@ -30,10 +30,12 @@ pub async fn sellable(
 ) -> Result<HashMap<ProductId, Sellable>> {
     product_ids.sort_unstable();
     product_ids.dedup();
-    let rows: Vec<Sellable> = tx.fetch_all(
-        "select product_id, sku, name, unit, price, standard_cost, tax_rate, is_active \
+    let rows: Vec<Sellable> = tx
+        .fetch_all(
+            "select product_id, sku, name, unit, price, standard_cost, tax_rate, is_active \
          from product.products where product_id = any($1)",
-        &[&product_ids],
-    ).await?;
+            &[&product_ids],
+        )
+        .await?;
     Ok(rows.into_iter().map(|row| (row.product_id, row)).collect())
 }

@@ -3,9 +3,9 @@
 //! Parts are cut from the running total, so that a line taken back in pieces comes to exactly what
 //! it was sold for, and an invoice taken back whole to exactly what was paid.
 
-use millrace_kernel::from_row;
 use millrace_events::event::ReturnLine;
 use millrace_events::{Amount, Percent, ProductId, Quantity};
+use millrace_kernel::from_row;
 
 use crate::price::share;
 
@@ -31,8 +31,22 @@ pub(super) struct SoldLine {
 }
 
 from_row!(SoldLine {
-    line_no, product_id, unit, tax_rate, quantity, taxable, cgst, sgst, igst, cost,
-    returned_quantity, returned_taxable, returned_cgst, returned_sgst, returned_igst, returned_cost,
+    line_no,
+    product_id,
+    unit,
+    tax_rate,
+    quantity,
+    taxable,
+    cgst,
+    sgst,
+    igst,
+    cost,
+    returned_quantity,
+    returned_taxable,
+    returned_cgst,
+    returned_sgst,
+    returned_igst,
+    returned_cost,
 });
 
 impl SoldLine {

@@ -59,7 +59,8 @@ pub(super) async fn lock(
     type Invoice = (Option<CustomerId>, String);
     let (locked, (returned, refunded), lines): (Option<Invoice>, _, _) =
         futures::try_join!(locked, returns, lines)?;
-    let sold = locked.map(|(customer_id, currency)| Sold { customer_id, currency, returned, refunded });
+    let sold =
+        locked.map(|(customer_id, currency)| Sold { customer_id, currency, returned, refunded });
     Ok(sold.map(|sold| (sold, lines)))
 }
 

@@ -60,7 +60,7 @@ const CHECKS: &[(&str, &str)] = &[
              ('return.processed', (select count(*) from sales.returns)), \
              ('grn.received', (select count(*) from purchase.grns)), \
              ('journal.posted', (select count(*) from finance.entries)), \
-             ('stock.moved', (select count(distinct movement_group_id) from inventory.movements))) \
+             ('stock.moved', (select count(*) from inventory.movement_groups))) \
              as c (what, business_rows) \
          where business_rows <> (select count(*) from event where event_type = what)",
     ),
@@ -92,7 +92,7 @@ async fn damage_is_found() -> anyhow::Result<()> {
          alter table finance.entries drop constraint entries_balanced; \
          update finance.entries set debits[1] = debits[1] + 1",
         "update inventory.stock set value = value + 0.01",
-        "update sales.invoice_lines set cost = cost + 1",
+        "update sales.invoices set costs[1] = costs[1] + 1",
         "update inventory.stock set on_hand = on_hand - 1",
         "update sales.series set last = last + 1",
         "delete from sales.outbox",

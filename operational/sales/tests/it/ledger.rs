@@ -55,9 +55,9 @@ async fn posted_entries_and_movements_never_change() -> anyhow::Result<()> {
         "update finance.entries set memo = 'x'",
         "delete from finance.entries",
         "truncate finance.entries",
-        "update inventory.movements set quantity = 1",
-        "delete from inventory.movements",
-        "truncate inventory.movements",
+        "update inventory.movement_groups set reason = 'x'",
+        "delete from inventory.movement_groups",
+        "truncate inventory.movement_groups",
     ] {
         let error = sqlx::raw_sql(sql).execute(world.kernel.pool()).await.expect_err(sql);
         let constraint = error.as_database_error().and_then(|error| error.constraint());
