@@ -73,6 +73,7 @@ impl Doctor {
         let mut findings = vec![
             check::entries_balance(&mut reader).await?,
             check::trial_balances_agree(self, &mut reader, position).await?,
+            check::invoices_are_their_lines(&mut reader).await?,
             check::stock_is_its_movements(&mut reader).await?,
             check::stock_is_not_negative(&mut reader).await?,
             check::outbox_is_in_log(&mut reader, &log, position).await?,

@@ -16,15 +16,7 @@ create table inventory.movement_groups (
     quantities        numeric(18, 3)[] not null,
     unit_costs        numeric(18, 4)[] not null,
     "values"          numeric(18, 2)[] not null,
-    on_hand_after     numeric(18, 3)[] not null,
-    constraint movement_groups_complete check (
-        cardinality(movement_ids) >= 1
-        and cardinality(product_ids) = cardinality(movement_ids)
-        and cardinality(quantities) = cardinality(movement_ids)
-        and cardinality(unit_costs) = cardinality(movement_ids)
-        and cardinality("values") = cardinality(movement_ids)
-        and cardinality(on_hand_after) = cardinality(movement_ids)
-    )
+    on_hand_after     numeric(18, 3)[] not null
 );
 
 insert into inventory.movement_groups

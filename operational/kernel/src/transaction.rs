@@ -1,12 +1,10 @@
 //! One transaction: business rows, outbox rows and idempotency key commit together or not at all.
 
-use std::future::Future;
 use std::pin::pin;
-use std::task::Poll;
 
 use deadpool_postgres::Object;
+use futures::future;
 use millrace_events::{Event, EventId, Lsn, Token};
-use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::ToSql;
 
 use crate::deferred::{Binds, Deferred};
@@ -18,16 +16,18 @@ use crate::{Context, Kernel, Result};
 /// A statement's `$1`, `$2`, ….
 pub type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-const COMMIT: &str = "commit; select pg_current_wal_flush_lsn()::text";
+const COMMIT: &str = "commit";
+const FLUSHED: &str = "select pg_current_wal_flush_lsn()::text";
 /// A statement in an aborted transaction fails; a bare commit of one would roll back and look like
 /// success.
-const PROVE_AND_COMMIT: &str = "select 1; commit; select pg_current_wal_flush_lsn()::text";
+const PROOF: &str = "select";
 
 /// An open transaction. Dropped unfinished, for example because the client went away, it closes
 /// its connection, and PostgreSQL undoes everything.
 ///
-/// Statements that are awaited together (`futures::try_join!`) are sent together, in order, and
-/// share one round trip.
+/// Statements that are awaited together (`futures::try_join!`) are sent together and share one round
+/// trip. Which of them is done first is not said: a connection prepares what it meets for the first
+/// time.
 #[derive(Debug)]
 pub struct Tx {
     /// None once it has ended and the connection was given back.
@@ -180,40 +180,37 @@ impl Tx {
         if let Some((claim, response)) = key {
             claim.defer(&self.context, response, &mut deferred);
         }
-        let answers = match deferred.is_empty() {
-            true => self.connection().simple_query(PROVE_AND_COMMIT).await?,
-            false => self.write_and_commit(deferred).await?,
-        };
-        let lsn = answers.iter().rev().find_map(|answer| match answer {
-            SimpleQueryMessage::Row(row) => row.get(0),
-            _ => None,
-        });
-        let lsn: Lsn = lsn.expect("the last statement answers one row").parse()?;
+        let lsn = self.write_and_commit(deferred).await?;
         self.end();
         Ok(Token(lsn))
     }
 
     /// The last statement and the commit, in one round trip. A statement that fails aborts the
     /// transaction, so that the commit behind it commits nothing.
-    async fn write_and_commit(&self, deferred: Deferred) -> Result<Vec<SimpleQueryMessage>> {
-        let (sql, values) = deferred.into_statement();
-        let connection = self.connection();
-        let statement = connection.prepare_cached(&sql).await?;
+    async fn write_and_commit(&self, deferred: Deferred) -> Result<Lsn> {
+        let (sql, values) = match deferred.is_empty() {
+            true => (PROOF.to_owned(), Vec::new()),
+            false => deferred.into_statement(),
+        };
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value as _).collect();
-        let mut write = pin!(connection.execute(&statement, &values));
+        let connection = self.connection();
+        let write = connection.prepare_cached(&sql).await?;
+        let commit = connection.prepare_cached(COMMIT).await?;
+        let flushed = connection.prepare_cached(FLUSHED).await?;
+        let mut write = pin!(future::maybe_done(connection.execute(&write, &values)));
         // The first poll sends it, or finds that it can't be sent; then there must be no commit.
-        let sent = std::future::poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await;
-        match sent {
-            Poll::Ready(written) => {
-                written?;
-                Ok(connection.simple_query(COMMIT).await?)
-            }
-            Poll::Pending => {
-                let (written, committed) = futures::join!(write, connection.simple_query(COMMIT));
-                written?;
-                Ok(committed?)
-            }
+        let _ = futures::poll!(write.as_mut());
+        if let Some(Err(_)) = write.as_mut().output_mut() {
+            write.as_mut().take_output().expect("it has just been there")?;
         }
+        let ((), committed, flushed) = futures::join!(
+            write.as_mut(),
+            connection.execute(&commit, &[]),
+            connection.query_one(&flushed, &[]),
+        );
+        write.take_output().expect("it was waited for")?;
+        committed?;
+        Ok(flushed?.try_get::<_, String>(0)?.parse()?)
     }
 
     pub(crate) async fn roll_back(mut self) {

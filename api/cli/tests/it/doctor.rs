@@ -135,7 +135,20 @@ async fn each_damage_is_found_and_named() {
     assert!(rows.iter().any(|row| row.contains("PostgreSQL has debit")), "{rows:?}");
     shop.damage(
         "update finance.entries set debits[1] = debits[1] - 1 \
-         where not finance.is_balanced(debits, credits)",
+         where not finance.is_balanced(account_codes, debits, credits, party_ids)",
+    )
+    .await;
+
+    shop.damage(
+        "update sales.invoices set totals[1] = totals[1] + 1 \
+         where invoice_id = (select min(invoice_id::text)::uuid from sales.invoices)",
+    )
+    .await;
+    let rows = shop.violations("LED-4").await;
+    assert!(rows.len() == 1 && rows[0].contains("1 lines that do not come"), "{rows:?}");
+    shop.damage(
+        "update sales.invoices set totals[1] = totals[1] - 1 \
+         where invoice_id = (select min(invoice_id::text)::uuid from sales.invoices)",
     )
     .await;
 

@@ -26,15 +26,16 @@ pub(super) async fn lock(
     shop_id: ShopId,
 ) -> Result<Option<(Sold, Vec<SoldLine>)>> {
     tx.settle(SCHEMA).await?;
-    // One after the other, in one round trip: whoever waits for the invoice reads what is there
-    // when it is theirs.
+    let locked = tx
+        .fetch_optional(
+            "select customer_id, currency from sales.invoices \
+             where invoice_id = $1 and shop_id = $2 for update",
+            &[&invoice_id, &shop_id],
+        )
+        .await?;
+    let Some((customer_id, currency)) = locked else { return Ok(None) };
+    // Read now that it is ours.
     let by_id: Values<'_> = &[&invoice_id];
-    let by_id_and_shop: Values<'_> = &[&invoice_id, &shop_id];
-    let locked = tx.fetch_optional(
-        "select customer_id, currency from sales.invoices \
-         where invoice_id = $1 and shop_id = $2 for update",
-        by_id_and_shop,
-    );
     let returns = tx.fetch_one(
         "select coalesce(sum(taxable + tax), 0), coalesce(sum(total), 0) \
          from sales.returns where invoice_id = $1",
@@ -56,12 +57,8 @@ pub(super) async fn lock(
          where l.invoice_id = $1 order by l.line_no",
         by_id,
     );
-    type Invoice = (Option<CustomerId>, String);
-    let (locked, (returned, refunded), lines): (Option<Invoice>, _, _) =
-        futures::try_join!(locked, returns, lines)?;
-    let sold =
-        locked.map(|(customer_id, currency)| Sold { customer_id, currency, returned, refunded });
-    Ok(sold.map(|sold| (sold, lines)))
+    let ((returned, refunded), lines) = futures::try_join!(returns, lines)?;
+    Ok(Some((Sold { customer_id, currency, returned, refunded }, lines)))
 }
 
 /// Writes a return and its lines when the transaction ends.
