@@ -43,7 +43,7 @@ pub use clock::{Clock, SettableClock, SystemClock};
 pub use command::{Command, Need};
 pub use context::Context;
 pub use database::DatabaseError;
-pub use deferred::Binds;
+pub use deferred::{Binds, Column, Value, value};
 pub use error::{Error, FieldError, Refusal, Result};
 pub use http::{Done, Id, IfMatch, Json, ListQuery, ListSpec, Page, Params, Problem};
 pub use kernel::{Kernel, Settings};

@@ -7,7 +7,7 @@ use futures::future;
 use millrace_events::{Event, EventId, Lsn, Token};
 use tokio_postgres::types::ToSql;
 
-use crate::deferred::{Binds, Deferred};
+use crate::deferred::{Binds, Column, Deferred, Value};
 use crate::idempotency::{Claim, Claimed};
 use crate::outbox::Outbox;
 use crate::row::FromRow;
@@ -150,6 +150,18 @@ impl Tx {
         self.deferred.push(schema, write, bind);
     }
 
+    /// Leaves rows for the transaction's last statement, as [`Tx::defer`]; each row has a value for each
+    /// column.
+    pub fn insert(
+        &mut self,
+        schema: &'static str,
+        table: &str,
+        columns: &[Column],
+        rows: Vec<Vec<Value>>,
+    ) {
+        self.deferred.insert(schema, table, columns, rows);
+    }
+
     /// Does what was deferred, if some of it writes to tables of `schema`.
     ///
     /// # Errors
@@ -175,8 +187,7 @@ impl Tx {
     /// tells where in the log that is.
     pub(crate) async fn commit(mut self, key: Option<(&Claim, &str)>) -> Result<Token> {
         let mut deferred = std::mem::take(&mut self.deferred);
-        let outbox = std::mem::replace(&mut self.outbox, Outbox::new(""));
-        outbox.defer(&self.context, &mut deferred);
+        self.outbox.defer(&mut deferred);
         if let Some((claim, response)) = key {
             claim.defer(&self.context, response, &mut deferred);
         }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use chrono::NaiveDate;
 use millrace_events::event::{JournalLine, JournalPosted};
 use millrace_events::{Amount, EntryId, PartyId, ShopId};
-use millrace_kernel::{Refusal, Result, Tx, arrays};
+use millrace_kernel::arrays::{of_options, of_texts, of_values};
+use millrace_kernel::{Column, Refusal, Result, Tx, value};
 use uuid::Uuid;
 
 use crate::{Account, SCHEMA};
@@ -136,35 +137,41 @@ pub fn post(tx: &mut Tx, entries: Vec<Entry>) -> Result<Vec<JournalPosted>> {
     Ok(events)
 }
 
+const COLUMNS: [Column; 13] = [
+    ("posted_at", "timestamptz"),
+    ("entry_id", "uuid"),
+    ("shop_id", "uuid"),
+    ("currency", "text"),
+    ("business_date", "date"),
+    ("document_type", "text"),
+    ("document_id", "uuid"),
+    ("reversal_of", "uuid"),
+    ("memo", "text"),
+    ("account_codes", "text[]"),
+    ("debits", "numeric[]"),
+    ("credits", "numeric[]"),
+    ("party_ids", "uuid[]"),
+];
+
 fn insert(tx: &mut Tx, events: &[JournalPosted]) {
     let posted_at = tx.context().now();
-    let each = |literal: fn(&JournalPosted) -> String| -> Vec<String> {
-        events.iter().map(literal).collect()
+    let row = |event: &JournalPosted| {
+        let lines = || event.lines.iter();
+        vec![
+            value(posted_at),
+            value(event.entry_id),
+            value(event.shop_id),
+            value(event.currency.clone()),
+            value(event.business_date),
+            value(event.document_type.clone()),
+            value(event.document_id),
+            value(event.reversal_of),
+            value(event.memo.clone()),
+            value(of_texts(lines().map(|line| line.account_code.as_str()))),
+            value(of_values(lines().map(|line| line.debit))),
+            value(of_values(lines().map(|line| line.credit))),
+            value(of_options(lines().map(|line| line.party_id))),
+        ]
     };
-    tx.defer(
-        SCHEMA,
-        "insert into finance.entries (posted_at, entry_id, shop_id, currency, business_date, \
-             document_type, document_id, reversal_of, memo, account_codes, debits, credits, party_ids) \
-         select $1::timestamptz, unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::text[]), \
-             unnest($5::date[]), unnest($6::text[]), unnest($7::uuid[]), unnest($8::uuid[]), unnest($9::text[]), \
-             unnest($10::text[])::text[], unnest($11::text[])::numeric[], \
-             unnest($12::text[])::numeric[], unnest($13::text[])::uuid[]",
-        |to| {
-            to.bind(posted_at)
-                .bind(events.iter().map(|event| event.entry_id).collect::<Vec<_>>())
-                .bind(events.iter().map(|event| event.shop_id).collect::<Vec<_>>())
-                .bind(events.iter().map(|event| event.currency.clone()).collect::<Vec<_>>())
-                .bind(events.iter().map(|event| event.business_date).collect::<Vec<_>>())
-                .bind(events.iter().map(|event| event.document_type.clone()).collect::<Vec<_>>())
-                .bind(events.iter().map(|event| event.document_id).collect::<Vec<_>>())
-                .bind(events.iter().map(|event| event.reversal_of).collect::<Vec<_>>())
-                .bind(events.iter().map(|event| event.memo.clone()).collect::<Vec<_>>())
-                .bind(each(|event| {
-                    arrays::of_texts(event.lines.iter().map(|line| line.account_code.as_str()))
-                }))
-                .bind(each(|event| arrays::of_values(event.lines.iter().map(|line| line.debit))))
-                .bind(each(|event| arrays::of_values(event.lines.iter().map(|line| line.credit))))
-                .bind(each(|event| arrays::of_options(event.lines.iter().map(|line| line.party_id))))
-        },
-    );
+    tx.insert(SCHEMA, "entries", &COLUMNS, events.iter().map(row).collect());
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use millrace_events::event::StockMoved;
 use millrace_events::{Amount, ProductId, Quantity, ShopId};
 use millrace_kernel::arrays::of_values;
-use millrace_kernel::{Result, Tx};
+use millrace_kernel::{Column, Result, Tx, value};
 
 use super::row_id::RowId;
 use super::value::Level;
@@ -61,6 +61,22 @@ pub(crate) async fn hold(tx: &Tx, goods: &BTreeSet<(ShopId, ProductId)>) -> Resu
     Ok(rows.into_iter().map(held).collect())
 }
 
+const COLUMNS: [Column; 13] = [
+    ("movement_group_id", "uuid"),
+    ("shop_id", "uuid"),
+    ("reason", "text"),
+    ("document_type", "text"),
+    ("document_id", "uuid"),
+    ("business_date", "date"),
+    ("moved_at", "timestamptz"),
+    ("movement_ids", "uuid[]"),
+    ("product_ids", "uuid[]"),
+    ("quantities", "numeric[]"),
+    ("unit_costs", "numeric[]"),
+    ("values", "numeric[]"),
+    ("on_hand_after", "numeric[]"),
+];
+
 /// Writes the new levels of rows that are held, and the movements that led there, when the
 /// transaction ends.
 pub(crate) fn write(tx: &mut Tx, held: &HeldRows, documents: &[StockMoved]) {
@@ -76,33 +92,23 @@ pub(crate) fn write(tx: &mut Tx, held: &HeldRows, documents: &[StockMoved]) {
                 .bind(held.values().map(|held| held.level.value).collect::<Vec<_>>())
         },
     );
-    let each = |literal: fn(&StockMoved) -> String| -> Vec<String> {
-        documents.iter().map(literal).collect()
+    let row = |moved: &StockMoved| {
+        let lines = || moved.movements.iter();
+        vec![
+            value(moved.movement_group_id),
+            value(moved.shop_id),
+            value(moved.reason.as_str()),
+            value(moved.document_type.clone()),
+            value(moved.document_id),
+            value(moved.business_date),
+            value(moved.moved_at),
+            value(of_values(lines().map(|line| line.movement_id))),
+            value(of_values(lines().map(|line| line.product_id))),
+            value(of_values(lines().map(|line| line.quantity))),
+            value(of_values(lines().map(|line| line.unit_cost))),
+            value(of_values(lines().map(|line| line.value))),
+            value(of_values(lines().map(|line| line.on_hand_after))),
+        ]
     };
-    tx.defer(
-        SCHEMA,
-        "insert into inventory.movement_groups (movement_group_id, shop_id, reason, document_type, \
-             document_id, business_date, moved_at, movement_ids, product_ids, quantities, \
-             unit_costs, \"values\", on_hand_after) \
-         select unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::text[]), unnest($4::text[]), \
-             unnest($5::uuid[]), unnest($6::date[]), unnest($7::timestamptz[]), \
-             unnest($8::text[])::uuid[], unnest($9::text[])::uuid[], \
-             unnest($10::text[])::numeric[], unnest($11::text[])::numeric[], \
-             unnest($12::text[])::numeric[], unnest($13::text[])::numeric[]",
-        |to| {
-            to.bind(documents.iter().map(|moved| moved.movement_group_id).collect::<Vec<_>>())
-                .bind(documents.iter().map(|moved| moved.shop_id).collect::<Vec<_>>())
-                .bind(documents.iter().map(|moved| moved.reason.as_str()).collect::<Vec<_>>())
-                .bind(documents.iter().map(|moved| moved.document_type.clone()).collect::<Vec<_>>())
-                .bind(documents.iter().map(|moved| moved.document_id).collect::<Vec<_>>())
-                .bind(documents.iter().map(|moved| moved.business_date).collect::<Vec<_>>())
-                .bind(documents.iter().map(|moved| moved.moved_at).collect::<Vec<_>>())
-                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.movement_id))))
-                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.product_id))))
-                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.quantity))))
-                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.unit_cost))))
-                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.value))))
-                .bind(each(|moved| of_values(moved.movements.iter().map(|m| m.on_hand_after))))
-        },
-    );
+    tx.insert(SCHEMA, "movement_groups", &COLUMNS, documents.iter().map(row).collect());
 }
