@@ -1,16 +1,20 @@
 //! A command and how it is run.
 
 use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::{self, Either};
 use millrace_events::ShopId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tracing::Instrument;
 
+use crate::connections::Lent;
 use crate::idempotency::{Claim, Claimed};
-use crate::{Context, Done, Kernel, Permission, Result, Tx, Validate};
+use crate::{Context, Done, Error, Kernel, Permission, Result, Tx, Validate};
 
 /// First wait before a command is run again; doubled each time, with jitter.
 const BACKOFF: Duration = Duration::from_millis(4);
@@ -103,33 +107,80 @@ impl Kernel {
         command: &C,
         claim: Option<&Claim>,
     ) -> Result<Done<C::Output>> {
-        let (mut tx, claimed) = Tx::begin(self, context.clone(), C::SCHEMA, claim).await?;
-        if let Claimed::Done(response) = claimed {
-            let token = tx.commit(None).await?;
-            return Ok(Done::replayed(response, token));
-        }
-        match work(command, claim.is_some(), &mut tx).await {
-            Ok((output, response)) => {
-                let token = tx.commit(claim.zip(response.as_deref())).await?;
-                Ok(Done::fresh(output, response, token))
-            }
-            Err(error) => {
-                tx.roll_back().await;
-                Err(error)
+        // Dead connections to throw away before the server is believed to be gone.
+        let mut left = self.settings().connections_max;
+        loop {
+            let connection = self.connections().acquire().await?;
+            let mut tx = Tx::on(Arc::clone(&connection), context.clone(), C::SCHEMA);
+            match work(context, command, claim, &connection, &mut tx).await {
+                Err(Unworked::Dead(_)) if left > 0 => left -= 1,
+                Err(Unworked::Dead(error) | Unworked::KeyTaken(error)) => return Err(error),
+                Err(Unworked::Done(response)) => {
+                    let token = tx.commit(None).await?;
+                    return Ok(Done::replayed(response, token));
+                }
+                Ok(Ok(output)) => {
+                    let response = claim.map(|_| serde_json::to_string(&output)).transpose()?;
+                    let token = tx.commit(claim.zip(response.as_deref())).await?;
+                    return Ok(Done::fresh(output, response, token));
+                }
+                Ok(Err(error)) => {
+                    tx.roll_back().await;
+                    return Err(error);
+                }
             }
         }
     }
 }
 
-/// The command's output, and as its key will keep it.
+/// Why a command's work does not count.
+enum Unworked {
+    /// The transaction did not begin.
+    Dead(Error),
+    /// The key is another's, or in use.
+    KeyTaken(Error),
+    /// The key's command was done before; this was its response.
+    Done(String),
+}
+
+/// Begins, takes the key and does the command's work. All three are sent together: what the command
+/// asks first is on its way before the key is known to be free, and is for nothing if it is not.
 async fn work<C: Command>(
+    context: &Context,
     command: &C,
-    keyed: bool,
+    claim: Option<&Claim>,
+    connection: &Lent,
     tx: &mut Tx,
-) -> Result<(C::Output, Option<String>)> {
-    let output = command.execute(tx).await?;
-    let response = keyed.then(|| serde_json::to_string(&output)).transpose()?;
-    Ok((output, response))
+) -> Result<Result<C::Output>, Unworked> {
+    let take = match claim {
+        Some(claim) => Some((claim, claim.prepare(connection).await.map_err(Unworked::Dead)?)),
+        None => None,
+    };
+    let opening = async {
+        let claimed = async {
+            match &take {
+                Some((claim, statement)) => claim.take(context, connection, statement).await,
+                None => Ok(Claimed::Fresh),
+            }
+        };
+        let (begun, claimed) = future::join(connection.batch_execute("begin"), claimed).await;
+        begun.map_err(|error| Unworked::Dead(error.into()))?;
+        match claimed.map_err(Unworked::KeyTaken)? {
+            Claimed::Fresh => Ok(()),
+            Claimed::Done(response) => Err(Unworked::Done(response)),
+        }
+    };
+    // The first of the two is always asked first, and PostgreSQL answers in order.
+    match future::select(pin!(opening), pin!(command.execute(tx))).await {
+        Either::Left((opened, working)) => {
+            opened?;
+            Ok(working.await)
+        }
+        Either::Right((worked, opening)) => {
+            opening.await?;
+            Ok(worked)
+        }
+    }
 }
 
 fn backoff(retry: u32) -> Duration {

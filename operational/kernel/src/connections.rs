@@ -1,11 +1,16 @@
 //! Connections for commands. Queries have theirs from [`crate::Kernel::pool`].
 //!
 //! Two clients, because only this one sends a statement before the answer to the one before has
-//! come: a sale is eight statements and four round trips. See `infra/adr/0007`.
+//! come: a sale is ten statements and three round trips. See `infra/adr/0007`.
 
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    ClientWrapper, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::{Config, NoTls};
 
@@ -39,8 +44,9 @@ impl Connections {
         Ok(Self(pool))
     }
 
-    pub async fn acquire(&self) -> Result<Object> {
-        Ok(self.0.get().await?)
+    pub async fn acquire(&self) -> Result<Arc<Lent>> {
+        let connection = Some(self.0.get().await?);
+        Ok(Arc::new(Lent { connection, is_clean: AtomicBool::new(false) }))
     }
 
     /// Closes all, after what runs on them has ended.
@@ -48,6 +54,39 @@ impl Connections {
         self.0.close();
         while self.0.status().size > 0 {
             tokio::time::sleep(CLOSING_LOOK).await;
+        }
+    }
+}
+
+/// A connection on loan. Dropped with a transaction open, it is closed, and PostgreSQL undoes
+/// everything.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    /// None only while it is dropped.
+    connection: Option<Object>,
+    is_clean: AtomicBool,
+}
+
+impl Lent {
+    /// Its transaction has ended: the next may have it.
+    pub fn clean(&self) {
+        self.is_clean.store(true, Ordering::Release);
+    }
+}
+
+impl Deref for Lent {
+    type Target = ClientWrapper;
+    fn deref(&self) -> &ClientWrapper {
+        self.connection.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && !self.is_clean.load(Ordering::Acquire)
+        {
+            drop(Object::take(connection));
         }
     }
 }

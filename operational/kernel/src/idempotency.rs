@@ -4,9 +4,11 @@
 //! command's own transaction. So a key is either free, running, or done with a known response.
 
 use sha2::{Digest, Sha256};
+use tokio_postgres::Statement;
 
+use crate::connections::Lent;
 use crate::deferred::Deferred;
-use crate::{Command, Context, Error, Result, Tx};
+use crate::{Command, Context, Error, FromRow, Result};
 
 /// Primary key of every schema's idempotency table.
 pub(crate) const CONSTRAINT: &str = "idempotency_pkey";
@@ -54,18 +56,29 @@ impl Claim {
         });
     }
 
-    /// Takes the key or tells what became of it.
-    pub async fn take(&self, tx: &Tx) -> Result<Claimed> {
-        let actor = tx.context().actor.user_id;
-        let digest = Sha256::digest(format!("{} {actor} {}", self.schema, self.key));
-        let lock = i64::from_be_bytes(digest[..8].try_into().expect("8 of 32 bytes"));
+    /// The statement that takes a key; prepared beforehand, it is sent as soon as it is asked.
+    pub async fn prepare(&self, connection: &Lent) -> Result<Statement> {
         let sql = format!(
             "select pg_try_advisory_xact_lock($1), i.body_hash, i.response \
              from (values (1)) as one left join {}.idempotency i on i.actor_id = $2 and i.key = $3",
             self.schema
         );
+        Ok(connection.prepare_cached(&sql).await?)
+    }
+
+    /// Takes the key or tells what became of it.
+    pub async fn take(
+        &self,
+        context: &Context,
+        connection: &Lent,
+        statement: &Statement,
+    ) -> Result<Claimed> {
+        let actor = context.actor.user_id;
+        let digest = Sha256::digest(format!("{} {actor} {}", self.schema, self.key));
+        let lock = i64::from_be_bytes(digest[..8].try_into().expect("8 of 32 bytes"));
+        let row = connection.query_one(statement, &[&lock, &actor, &self.key]).await?;
         let (locked, body_hash, response): (bool, Option<Vec<u8>>, Option<String>) =
-            tx.fetch_one(&sql, &[&lock, &actor, &self.key]).await?;
+            FromRow::from_row(&row)?;
         match (body_hash, response) {
             (Some(hash), _) if hash != self.body_hash => {
                 Err(Error::KeyReused { key: self.key.clone() })

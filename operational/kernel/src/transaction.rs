@@ -1,17 +1,18 @@
 //! One transaction: business rows, outbox rows and idempotency key commit together or not at all.
 
 use std::pin::pin;
+use std::sync::Arc;
 
-use deadpool_postgres::Object;
 use futures::future;
 use millrace_events::{Event, EventId, Lsn, Token};
 use tokio_postgres::types::ToSql;
 
+use crate::connections::Lent;
 use crate::deferred::{Binds, Column, Deferred, Value};
-use crate::idempotency::{Claim, Claimed};
+use crate::idempotency::Claim;
 use crate::outbox::Outbox;
 use crate::row::FromRow;
-use crate::{Context, Kernel, Result};
+use crate::{Context, Result};
 
 /// A statement's `$1`, `$2`, ….
 pub type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -30,49 +31,16 @@ const PROOF: &str = "select";
 /// time.
 #[derive(Debug)]
 pub struct Tx {
-    /// None once it has ended and the connection was given back.
-    connection: Option<Object>,
+    connection: Arc<Lent>,
     context: Context,
     outbox: Outbox,
     deferred: Deferred,
 }
 
 impl Tx {
-    /// Begins, and takes the idempotency key; events go to the outbox of `schema`.
-    pub(crate) async fn begin(
-        kernel: &Kernel,
-        context: Context,
-        schema: &'static str,
-        claim: Option<&Claim>,
-    ) -> Result<(Self, Claimed)> {
-        // Dead connections to throw away before the server is believed to be gone.
-        let mut left = kernel.settings().connections_max;
-        loop {
-            let connection = kernel.connections().acquire().await?;
-            let tx = Self {
-                connection: Some(connection),
-                context: context.clone(),
-                outbox: Outbox::new(schema),
-                deferred: Deferred::default(),
-            };
-            let begin = tx.connection().batch_execute("begin");
-            let take = async {
-                match claim {
-                    Some(claim) => claim.take(&tx).await,
-                    None => Ok(Claimed::Fresh),
-                }
-            };
-            match futures::join!(begin, take) {
-                (Ok(()), Ok(claimed)) => return Ok((tx, claimed)),
-                (Ok(()), Err(error)) => {
-                    tx.roll_back().await;
-                    return Err(error);
-                }
-                // Dropped, the connection is not given back to the others.
-                (Err(_), _) if left > 0 => left -= 1,
-                (Err(error), _) => return Err(error.into()),
-            }
-        }
+    /// On a connection where it begins; events go to the outbox of `schema`.
+    pub(crate) fn on(connection: Arc<Lent>, context: Context, schema: &'static str) -> Self {
+        Self { connection, context, outbox: Outbox::new(schema), deferred: Deferred::default() }
     }
 
     #[must_use]
@@ -80,16 +48,12 @@ impl Tx {
         &self.context
     }
 
-    fn connection(&self) -> &Object {
-        self.connection.as_ref().expect("a transaction has its connection until it ends")
-    }
-
     /// All rows of an answer.
     ///
     /// # Errors
     /// Whatever the database refuses.
     pub async fn fetch_all<T: FromRow>(&self, sql: &str, values: Values<'_>) -> Result<Vec<T>> {
-        let connection = self.connection();
+        let connection = &self.connection;
         let statement = connection.prepare_cached(sql).await?;
         let rows = connection.query(&statement, values).await?;
         Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
@@ -104,7 +68,7 @@ impl Tx {
         sql: &str,
         values: Values<'_>,
     ) -> Result<Option<T>> {
-        let connection = self.connection();
+        let connection = &self.connection;
         let statement = connection.prepare_cached(sql).await?;
         let row = connection.query_opt(&statement, values).await?;
         Ok(row.as_ref().map(T::from_row).transpose()?)
@@ -115,7 +79,7 @@ impl Tx {
     /// # Errors
     /// Whatever the database refuses, and none or a second row.
     pub async fn fetch_one<T: FromRow>(&self, sql: &str, values: Values<'_>) -> Result<T> {
-        let connection = self.connection();
+        let connection = &self.connection;
         let statement = connection.prepare_cached(sql).await?;
         Ok(T::from_row(&connection.query_one(&statement, values).await?)?)
     }
@@ -125,7 +89,7 @@ impl Tx {
     /// # Errors
     /// Whatever the database refuses.
     pub async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64> {
-        let connection = self.connection();
+        let connection = &self.connection;
         let statement = connection.prepare_cached(sql).await?;
         Ok(connection.execute(&statement, values).await?)
     }
@@ -192,7 +156,7 @@ impl Tx {
             claim.defer(&self.context, response, &mut deferred);
         }
         let lsn = self.write_and_commit(deferred).await?;
-        self.end();
+        self.connection.clean();
         Ok(Token(lsn))
     }
 
@@ -204,7 +168,7 @@ impl Tx {
             false => deferred.into_statement(),
         };
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| &**value as _).collect();
-        let connection = self.connection();
+        let connection = &self.connection;
         let write = connection.prepare_cached(&sql).await?;
         let commit = connection.prepare_cached(COMMIT).await?;
         let flushed = connection.prepare_cached(FLUSHED).await?;
@@ -224,22 +188,9 @@ impl Tx {
         Ok(flushed?.try_get::<_, String>(0)?.parse()?)
     }
 
-    pub(crate) async fn roll_back(mut self) {
-        if self.connection().batch_execute("rollback").await.is_ok() {
-            self.end();
-        }
-    }
-
-    /// Gives the connection back to the others.
-    fn end(&mut self) {
-        self.connection = None;
-    }
-}
-
-impl Drop for Tx {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            drop(Object::take(connection));
+    pub(crate) async fn roll_back(self) {
+        if self.connection.batch_execute("rollback").await.is_ok() {
+            self.connection.clean();
         }
     }
 }
