@@ -1,6 +1,6 @@
 //! From a prefix of the log to an epoch. Knows no broker and no store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use millrace_events::Position;
 
@@ -12,6 +12,7 @@ use crate::{Cut, DeadLetter, Error, Frontiers, Message, SourceEpoch};
 pub struct Cutter {
     decoder: Decoder,
     cut: Cut,
+    dead: HashSet<Position>,
     pub frontiers: Frontiers,
 }
 
@@ -25,7 +26,20 @@ pub struct CutEpoch {
 impl Cutter {
     #[must_use]
     pub fn new(start: Cut) -> Self {
-        Self { decoder: Decoder::default(), cut: start, frontiers: Frontiers::default() }
+        Self {
+            decoder: Decoder::default(),
+            cut: start,
+            dead: HashSet::new(),
+            frontiers: Frontiers::default(),
+        }
+    }
+
+    /// Transactions that are dead letters already, by the position of their first event. They stay so
+    /// though a newer program could decode them: if they were replayed, their events come again, and
+    /// if not, they can be.
+    #[must_use]
+    pub fn leaving_dead(self, dead: HashSet<Position>) -> Self {
+        Self { dead, ..self }
     }
 
     /// The last position passed.
@@ -51,13 +65,16 @@ impl Cutter {
     ) -> Result<CutEpoch, Error> {
         let first_position = self.cut.position.next();
         let mut dead_letters = Vec::new();
+        let mut dead = 0;
         for transaction in messages.chunk_by(|before, _| before.number < before.size) {
-            if let Err((position, reason)) = self.decoder.transaction(transaction) {
+            if self.dead.contains(&transaction[0].position) {
+                dead += transaction.len() as u64;
+            } else if let Err((position, reason)) = self.decoder.transaction(transaction) {
+                dead += transaction.len() as u64;
                 dead_letters.extend(DeadLetter::of(transaction, position, &reason.to_string()));
             }
         }
         let Decoded { tables, oldest_event_at, newest_event_at } = self.decoder.finish()?;
-        let dead = dead_letters.iter().map(|letter| letter.events.len() as u64).sum::<u64>();
         self.cut.epoch += 1;
         self.cut.position.0 += messages.len() as u64;
         self.cut.dead_lettered += dead;

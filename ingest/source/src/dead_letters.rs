@@ -238,6 +238,12 @@ impl DeadLetters {
         Ok(replayed)
     }
 
+    /// What the letters after `after` are called by.
+    pub(crate) async fn ids_after(&self, after: Position) -> Result<HashSet<Position>, Error> {
+        let names = self.names().await?;
+        Ok(names.into_iter().map(|name| name.id).filter(|id| *id > after).collect())
+    }
+
     async fn names(&self) -> Result<Vec<Name>, Error> {
         let listed = self.store.list_with_delimiter(Some(&self.folder)).await;
         let listed = listed.map_err(|source| self.failed(&self.folder, "listed", source))?;

@@ -4,6 +4,7 @@ mod gap;
 mod run;
 mod span;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, Thread};
@@ -87,19 +88,22 @@ impl Source {
     /// Goes on after `options.start`, reading from the log.
     ///
     /// # Errors
-    /// [`Error::Broker`], [`Error::NoTopic`] after `options.open_wait`; [`Error::Partitions`].
+    /// [`Error::Broker`], [`Error::NoTopic`] after `options.open_wait`; [`Error::Partitions`];
+    /// [`Error::Store`] when the dead letters can't be listed.
     pub async fn open(options: SourceOptions) -> Result<Self, Error> {
-        Self::start(options, Reading::Log).await
+        let dead = options.dead_letters.ids_after(options.start.position).await?;
+        Self::start(options, dead, Reading::Log).await
     }
 
     /// Goes on after `options.start`, reading from the second copy as far as it goes, then from the
     /// log. The broker need only hold what the copy does not.
     ///
     /// # Errors
-    /// [`Error::Store`] when the second copy can't be reached. All others come in place of an epoch,
+    /// [`Error::Store`] when the second copy or the dead letters can't be reached. All others come in place of an epoch,
     /// among them [`Error::CopyDamaged`].
     pub async fn open_from_copy(options: SourceOptions) -> Result<Self, Error> {
-        Self::start(options, Reading::CopyThenLog).await
+        let dead = options.dead_letters.ids_after(options.start.position).await?;
+        Self::start(options, dead, Reading::CopyThenLog).await
     }
 
     /// As [`Source::open_from_copy`], but leaves nothing behind: neither dead letters nor files of the
@@ -108,11 +112,16 @@ impl Source {
     /// # Errors
     /// As [`Source::open`].
     pub async fn look_back(options: SourceOptions) -> Result<Self, Error> {
+        let dead = options.dead_letters.ids_after(options.start.position).await?;
         let dead_letters = DeadLetters::new(Arc::new(InMemory::new()), Path::default());
-        Self::start(SourceOptions { dead_letters, ..options }, Reading::Back).await
+        Self::start(SourceOptions { dead_letters, ..options }, dead, Reading::Back).await
     }
 
-    async fn start(options: SourceOptions, reading: Reading) -> Result<Self, Error> {
+    async fn start(
+        options: SourceOptions,
+        dead: HashSet<Position>,
+        reading: Reading,
+    ) -> Result<Self, Error> {
         crate::metrics::describe();
         let (give, epochs) = mpsc::channel(EPOCHS_AHEAD);
         let (tell, status) = watch::channel(SourceStatus::default());
@@ -129,7 +138,7 @@ impl Source {
             .name("millrace-source".to_owned())
             .spawn(move || {
                 let from_copy = reading != Reading::Log;
-                let read = || Run::run(options, link, from_copy, opened);
+                let read = || Run::run(options, dead, link, from_copy, opened);
                 if reading == Reading::Back { unseen(read) } else { read() }
             })
             .expect("the system has a thread left");

@@ -1,6 +1,6 @@
 //! The reading thread: messages in, epochs out, one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -59,13 +59,14 @@ type Going = Result<bool, Error>;
 impl Run {
     pub(super) fn run(
         options: SourceOptions,
+        dead: HashSet<Position>,
         link: Link,
         from_copy: bool,
         opened: oneshot::Sender<Result<(), Error>>,
     ) {
         let mut run = Self {
             assembler: Assembler::new(&options.start, options.buffer, options.remembered_events),
-            cutter: Cutter::new(options.start.clone()),
+            cutter: Cutter::new(options.start.clone()).leaving_dead(dead),
             options,
             link,
             ready_since: None,

@@ -207,6 +207,20 @@ async fn poison_goes_to_the_dead_letters_and_can_be_replayed() -> anyhow::Result
         epochs.iter().map(|epoch| epoch.events()).sum::<usize>()
     };
     assert_eq!(rows(&rest), 6);
+    // A program that can decode what was dead does not apply it beside its replay.
+    let mended = Broker::start().await?;
+    let mut whole = clean.clone();
+    whole.extend(appended.clone());
+    mended.append(&whole)?;
+    let options =
+        SourceOptions { dead_letters: letters.clone(), ..mended.options(&Cut::default()) };
+    let mut rebuilt = Source::open(options).await?;
+    let from_the_start = epochs_up_to(&mut rebuilt, whole.len()).await?;
+    assert_eq!(rows(&from_the_start), rows(&epochs) + 6);
+    let cut = &from_the_start.last().expect("an epoch").cut;
+    assert_eq!((cut.applied, cut.dead_lettered), (60, 6));
+    assert_eq!(letters.list(Position::START, 100).await?.len(), listed.len());
+
     // A letter is not replayed twice; one that does not exist is said so before anything happens.
     let nothing = letters.replay(&[Position(10)], |_| async { Err("appended twice") }).await?;
     assert_eq!(nothing, 0);
