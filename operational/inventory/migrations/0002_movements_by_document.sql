@@ -1,6 +1,13 @@
 -- What one document moves at one shop is one row, the goods in arrays: a sale writes one row instead
 -- of one for each line. Appended to by every sale and read by checks over the whole table only, so it
 -- has no index. inventory.movements shows them as rows.
+
+-- All rows are written or read once: as long as that takes, and by whole tables.
+set local statement_timeout = 0;
+set local enable_seqscan = on;
+set local enable_hashjoin = on;
+set local enable_mergejoin = on;
+
 alter table inventory.movements rename to movements_by_row;
 
 create table inventory.movement_groups (

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{self, Either};
-use millrace_events::ShopId;
+use millrace_events::{ShopId, Token};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -51,7 +51,8 @@ pub trait Command: Serialize + Validate + Send + Sync {
     /// Everything the actor must be allowed; checked before anything is read.
     fn needs(&self) -> Vec<Need>;
 
-    /// Does it. May be run several times, each time from the start in a new transaction.
+    /// Does it. May be run several times, each time from the start in a new transaction, and be given
+    /// up when it turns out that it was done before.
     fn execute(&self, tx: &mut Tx) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
@@ -114,9 +115,9 @@ impl Kernel {
             let mut tx = Tx::on(Arc::clone(&connection), context.clone(), C::SCHEMA);
             match work(context, command, claim, &connection, &mut tx).await {
                 Err(Unworked::Dead(_)) if left > 0 => left -= 1,
-                Err(Unworked::Dead(error) | Unworked::KeyTaken(error)) => return Err(error),
-                Err(Unworked::Done(response)) => {
-                    let token = tx.commit(None).await?;
+                Err(Unworked::Dead(error) | Unworked::Refused(error)) => return Err(error),
+                // What the command has asked by then goes with the connection.
+                Err(Unworked::Done { response, token }) => {
                     return Ok(Done::replayed(response, token));
                 }
                 Ok(Ok(output)) => {
@@ -125,7 +126,7 @@ impl Kernel {
                     return Ok(Done::fresh(output, response, token));
                 }
                 Ok(Err(error)) => {
-                    tx.roll_back().await;
+                    tx.roll_back();
                     return Err(error);
                 }
             }
@@ -135,16 +136,26 @@ impl Kernel {
 
 /// Why a command's work does not count.
 enum Unworked {
-    /// The transaction did not begin.
+    /// The connection had ended.
     Dead(Error),
-    /// The key is another's, or in use.
-    KeyTaken(Error),
-    /// The key's command was done before; this was its response.
-    Done(String),
+    /// The transaction did not begin, or the key is another's or in use.
+    Refused(Error),
+    /// The key's command was done before.
+    Done { response: String, token: Token },
+}
+
+impl From<Error> for Unworked {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Database(database) if database.is_unreachable() => Self::Dead(database.into()),
+            error => Self::Refused(error),
+        }
+    }
 }
 
 /// Begins, takes the key and does the command's work. All three are sent together: what the command
-/// asks first is on its way before the key is known to be free, and is for nothing if it is not.
+/// asks first is on its way before the key is known to be free. It gets no answer until it is, and
+/// whatever it has asked is undone if it is not.
 async fn work<C: Command>(
     context: &Context,
     command: &C,
@@ -153,24 +164,26 @@ async fn work<C: Command>(
     tx: &mut Tx,
 ) -> Result<Result<C::Output>, Unworked> {
     let take = match claim {
-        Some(claim) => Some((claim, claim.prepare(connection).await.map_err(Unworked::Dead)?)),
+        Some(claim) => Some((claim, claim.prepare(connection).await?)),
         None => None,
     };
     let opening = async {
+        let begin = async { Ok::<_, Error>(connection.batch_execute("begin").await?) };
         let claimed = async {
             match &take {
                 Some((claim, statement)) => claim.take(context, connection, statement).await,
                 None => Ok(Claimed::Fresh),
             }
         };
-        let (begun, claimed) = future::join(connection.batch_execute("begin"), claimed).await;
-        begun.map_err(|error| Unworked::Dead(error.into()))?;
-        match claimed.map_err(Unworked::KeyTaken)? {
-            Claimed::Fresh => Ok(()),
-            Claimed::Done(response) => Err(Unworked::Done(response)),
+        match future::try_join(begin, claimed).await? {
+            ((), Claimed::Fresh) => {
+                connection.open();
+                Ok(())
+            }
+            ((), Claimed::Done { response, token }) => Err(Unworked::Done { response, token }),
         }
     };
-    // The first of the two is always asked first, and PostgreSQL answers in order.
+    // The first of the two is always asked first.
     match future::select(pin!(opening), pin!(command.execute(tx))).await {
         Either::Left((opened, working)) => {
             opened?;

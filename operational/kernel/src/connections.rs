@@ -27,7 +27,9 @@ impl Connections {
     /// Connects when the first is asked for.
     pub fn new(url: &SecretString, parameters: &str, settings: &Settings) -> Result<Self> {
         let mut config: Config = url.expose_secret().parse()?;
-        config.application_name("millrace").options(parameters);
+        let asked = config.get_options().unwrap_or_default();
+        let options = format!("{asked} {parameters}");
+        config.application_name("millrace").options(options);
         // A dead connection is noticed by its socket, without a round trip.
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let timeouts = Timeouts {
@@ -46,7 +48,8 @@ impl Connections {
 
     pub async fn acquire(&self) -> Result<Arc<Lent>> {
         let connection = Some(self.0.get().await?);
-        Ok(Arc::new(Lent { connection, is_clean: AtomicBool::new(false) }))
+        let (is_open, is_clean) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Arc::new(Lent { connection, is_open, is_clean }))
     }
 
     /// Closes all, after what runs on them has ended.
@@ -64,10 +67,20 @@ impl Connections {
 pub(crate) struct Lent {
     /// None only while it is dropped.
     connection: Option<Object>,
+    is_open: AtomicBool,
     is_clean: AtomicBool,
 }
 
 impl Lent {
+    /// Its transaction has begun, and the command's key is its own.
+    pub fn open(&self) {
+        self.is_open.store(true, Ordering::Release);
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
+    }
+
     /// Its transaction has ended: the next may have it.
     pub fn clean(&self) {
         self.is_clean.store(true, Ordering::Release);

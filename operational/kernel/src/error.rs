@@ -166,11 +166,13 @@ impl Error {
     }
 
     /// Whether the same command can succeed when it is simply run again: PostgreSQL undid it to
-    /// resolve a conflict, or another run with the same idempotency key has just committed.
+    /// resolve a conflict, or another run with the same idempotency key has just committed. Of several
+    /// statements sent together one may only tell that another has failed; run again, that one tells why.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        let conflict =
-            self.sqlstate().is_some_and(|code| matches!(code.as_str(), "40001" | "40P01"));
+        let conflict = self
+            .sqlstate()
+            .is_some_and(|code| matches!(code.as_str(), "40001" | "40P01" | "25P02"));
         conflict || self.constraint() == Some(crate::idempotency::CONSTRAINT)
     }
 }

@@ -3,6 +3,7 @@
 //! A key is held by an advisory lock while its command runs, and stored with the response in the
 //! command's own transaction. So a key is either free, running, or done with a known response.
 
+use millrace_events::{Lsn, Token};
 use sha2::{Digest, Sha256};
 use tokio_postgres::Statement;
 
@@ -27,8 +28,8 @@ pub(crate) struct Claim {
 pub(crate) enum Claimed {
     /// Nobody used it; it is ours until the transaction ends.
     Fresh,
-    /// The command was done before; this was its response.
-    Done(String),
+    /// The command was done before, with this response; a view that has passed the token shows it.
+    Done { response: String, token: Token },
 }
 
 impl Claim {
@@ -59,7 +60,8 @@ impl Claim {
     /// The statement that takes a key; prepared beforehand, it is sent as soon as it is asked.
     pub async fn prepare(&self, connection: &Lent) -> Result<Statement> {
         let sql = format!(
-            "select pg_try_advisory_xact_lock($1), i.body_hash, i.response \
+            "select pg_try_advisory_xact_lock($1), i.body_hash, i.response, \
+                 pg_current_wal_flush_lsn()::text \
              from (values (1)) as one left join {}.idempotency i on i.actor_id = $2 and i.key = $3",
             self.schema
         );
@@ -77,13 +79,16 @@ impl Claim {
         let digest = Sha256::digest(format!("{} {actor} {}", self.schema, self.key));
         let lock = i64::from_be_bytes(digest[..8].try_into().expect("8 of 32 bytes"));
         let row = connection.query_one(statement, &[&lock, &actor, &self.key]).await?;
-        let (locked, body_hash, response): (bool, Option<Vec<u8>>, Option<String>) =
-            FromRow::from_row(&row)?;
+        type Answer = (bool, Option<Vec<u8>>, Option<String>, String);
+        let (locked, body_hash, response, flushed): Answer = FromRow::from_row(&row)?;
         match (body_hash, response) {
             (Some(hash), _) if hash != self.body_hash => {
                 Err(Error::KeyReused { key: self.key.clone() })
             }
-            (Some(_), Some(response)) => Ok(Claimed::Done(response)),
+            // A key that can be seen was committed, and so flushed, before.
+            (Some(_), Some(response)) => {
+                Ok(Claimed::Done { response, token: Token(flushed.parse::<Lsn>()?) })
+            }
             _ if locked => Ok(Claimed::Fresh),
             _ => Err(Error::KeyInFlight { key: self.key.clone() }),
         }

@@ -116,7 +116,7 @@ impl Kernel {
 }
 
 /// What every connection sets.
-fn parameters(settings: &Settings) -> [(&'static str, String); 10] {
+fn parameters(settings: &Settings) -> [(&'static str, String); 11] {
     [
         ("timezone", "UTC".to_owned()),
         ("jit", "off".to_owned()),
@@ -131,5 +131,7 @@ fn parameters(settings: &Settings) -> [(&'static str, String); 10] {
         ("lock_timeout", settings.lock_timeout.as_millis().to_string()),
         ("statement_timeout", settings.statement_timeout.as_millis().to_string()),
         ("idle_in_transaction_session_timeout", "60s".to_owned()),
+        // A statement that waits for a lock ends when nobody waits for it any more.
+        ("client_connection_check_interval", "1s".to_owned()),
     ]
 }

@@ -48,6 +48,16 @@ impl Tx {
         &self.context
     }
 
+    /// Waits until the transaction has begun and its key is known to be free. Questions are sent before
+    /// that and answered after it. A command whose first statement is a change that answers rows waits
+    /// for it here; [`Tx::execute`] does so itself.
+    pub async fn begun(&self) {
+        // Whoever opens it is polled before the command, in the same task.
+        while !self.connection.is_open() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// All rows of an answer.
     ///
     /// # Errors
@@ -56,6 +66,7 @@ impl Tx {
         let connection = &self.connection;
         let statement = connection.prepare_cached(sql).await?;
         let rows = connection.query(&statement, values).await?;
+        self.begun().await;
         Ok(rows.iter().map(T::from_row).collect::<Result<_, _>>()?)
     }
 
@@ -71,6 +82,7 @@ impl Tx {
         let connection = &self.connection;
         let statement = connection.prepare_cached(sql).await?;
         let row = connection.query_opt(&statement, values).await?;
+        self.begun().await;
         Ok(row.as_ref().map(T::from_row).transpose()?)
     }
 
@@ -81,7 +93,9 @@ impl Tx {
     pub async fn fetch_one<T: FromRow>(&self, sql: &str, values: Values<'_>) -> Result<T> {
         let connection = &self.connection;
         let statement = connection.prepare_cached(sql).await?;
-        Ok(T::from_row(&connection.query_one(&statement, values).await?)?)
+        let row = connection.query_one(&statement, values).await?;
+        self.begun().await;
+        Ok(T::from_row(&row)?)
     }
 
     /// Changes rows, and tells how many.
@@ -89,6 +103,7 @@ impl Tx {
     /// # Errors
     /// Whatever the database refuses.
     pub async fn execute(&self, sql: &str, values: Values<'_>) -> Result<u64> {
+        self.begun().await;
         let connection = &self.connection;
         let statement = connection.prepare_cached(sql).await?;
         Ok(connection.execute(&statement, values).await?)
@@ -188,9 +203,12 @@ impl Tx {
         Ok(flushed?.try_get::<_, String>(0)?.parse()?)
     }
 
-    pub(crate) async fn roll_back(self) {
-        if self.connection.batch_execute("rollback").await.is_ok() {
-            self.connection.clean();
-        }
+    /// Undoes everything, behind whatever was asked before: nobody waits for that.
+    pub(crate) fn roll_back(self) {
+        tokio::spawn(async move {
+            if self.connection.batch_execute("rollback").await.is_ok() {
+                self.connection.clean();
+            }
+        });
     }
 }

@@ -12,7 +12,8 @@ pub(crate) async fn invoices_are_their_lines(
         sqlx::query_scalar("select count(*) from sales.invoices").fetch_one(&mut **reader).await?;
     let broken = sqlx::query(
         "select i.invoice_number, i.total::text as total, \
-             coalesce(sum(l.total) + i.round_off, 0)::text as lines, \
+             coalesce(sum(l.total) + i.round_off, 0)::text as lines, i.cost::text as cost, \
+             coalesce(sum(l.cost), 0)::text as lines_cost, \
              count(*) filter (where (l.total = l.taxable + l.cgst + l.sgst + l.igst) is not true) \
                  as wrong \
          from sales.invoices as i left join sales.invoice_lines as l using (invoice_id) \
@@ -28,10 +29,13 @@ pub(crate) async fn invoices_are_their_lines(
     for row in broken {
         let text = |column| row.try_get::<String, _>(column);
         finding.violate(format!(
-            "invoice {}: total {}, its lines and rounding {}, {} lines that do not come to their parts",
+            "invoice {}: total {}, its lines and rounding {}; cost {}, its lines {}; {} lines that do not \
+             come to their parts",
             text("invoice_number")?,
             text("total")?,
             text("lines")?,
+            text("cost")?,
+            text("lines_cost")?,
             row.try_get::<i64, _>("wrong")?,
         ));
     }

@@ -36,6 +36,7 @@ impl Command for OpenChart {
                 parent_code: None,
             })
             .collect();
+        tx.begun().await;
         let opened: Vec<(AccountId,)> = tx
             .fetch_all(
                 "insert into finance.accounts \
