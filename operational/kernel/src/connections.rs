@@ -12,6 +12,7 @@ use deadpool_postgres::{
     ClientWrapper, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts,
 };
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::SetOnce;
 use tokio_postgres::{Config, NoTls};
 
 use crate::{Result, Settings};
@@ -48,8 +49,8 @@ impl Connections {
 
     pub async fn acquire(&self) -> Result<Arc<Lent>> {
         let connection = Some(self.0.get().await?);
-        let (is_open, is_clean) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Arc::new(Lent { connection, is_open, is_clean }))
+        let (opened, is_clean) = (SetOnce::new(), AtomicBool::new(false));
+        Ok(Arc::new(Lent { connection, opened, is_clean }))
     }
 
     /// Closes all, after what runs on them has ended.
@@ -67,18 +68,19 @@ impl Connections {
 pub(crate) struct Lent {
     /// None only while it is dropped.
     connection: Option<Object>,
-    is_open: AtomicBool,
+    opened: SetOnce<()>,
     is_clean: AtomicBool,
 }
 
 impl Lent {
     /// Its transaction has begun, and the command's key is its own.
     pub fn open(&self) {
-        self.is_open.store(true, Ordering::Release);
+        self.opened.set(()).expect("a connection is lent to one transaction, which begins once");
     }
 
-    pub fn is_open(&self) -> bool {
-        self.is_open.load(Ordering::Acquire)
+    /// Waits for [`Lent::open`].
+    pub async fn opened(&self) {
+        self.opened.wait().await;
     }
 
     /// Its transaction has ended: the next may have it.

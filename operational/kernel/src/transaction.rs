@@ -52,10 +52,7 @@ impl Tx {
     /// that and answered after it. A command whose first statement is a change that answers rows waits
     /// for it here; [`Tx::execute`] does so itself.
     pub async fn begun(&self) {
-        // Whoever opens it is polled before the command, in the same task.
-        while !self.connection.is_open() {
-            tokio::task::yield_now().await;
-        }
+        self.connection.opened().await;
     }
 
     /// All rows of an answer.
