@@ -100,7 +100,7 @@ pub enum Views {
 
 #[derive(Debug, Subcommand)]
 pub enum DeadLetters {
-    /// What is there, with the reason
+    /// What is there, with the reason: events that could not be applied, and orphans of a restored database
     List,
     /// Append them to the log again, at new positions
     Replay {
@@ -128,8 +128,8 @@ pub enum Recover {
     /// Go on with a database that was restored from a backup, or with another server
     ///
     /// Events of the log that this database does not have are orphans: they are listed in
-    /// orphans-<incarnation>.jsonl beside relay.json. They stay in the log, and in views and marts, until
-    /// those are filled again without them.
+    /// orphans-<incarnation>.jsonl beside relay.json, and kept as dead letters. They stay in the log; views
+    /// and marts are filled again without them when the system starts.
     NewIncarnation {
         /// The last position the backup holds; needed where the restored outbox has no event of the log
         #[arg(long, value_name = "POSITION")]

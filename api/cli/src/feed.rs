@@ -95,7 +95,13 @@ impl OpenFeed for Log {
 
 /// The source's error as the pipeline knows it.
 pub fn failed(error: &millrace_source::Error) -> millrace_views::Error {
-    millrace_views::Error::Feed { reason: error.to_string(), retryable: error.is_retryable() }
+    let reason = error.to_string();
+    match error {
+        millrace_source::Error::NewIncarnation { incarnation, .. } => {
+            millrace_views::Error::PastChanged { reason, incarnation: *incarnation }
+        }
+        _ => millrace_views::Error::Feed { reason, retryable: error.is_retryable() },
+    }
 }
 
 struct SourceFeed(Source);

@@ -140,7 +140,9 @@ impl Error {
             Self::ShopForbidden { .. } | Self::CompanyWide { .. } => StatusCode::FORBIDDEN,
             Self::PipelineAbsent => StatusCode::SERVICE_UNAVAILABLE,
             Self::DeadLetters(millrace_source::Error::NoDeadLetter { .. }) => StatusCode::NOT_FOUND,
-            Self::DeadLetters(millrace_source::Error::Replay { .. }) => StatusCode::CONFLICT,
+            Self::DeadLetters(
+                millrace_source::Error::Replay { .. } | millrace_source::Error::Orphaned { .. },
+            ) => StatusCode::CONFLICT,
             Self::Kernel(error) => error.status(),
             Self::Views(error) => views_status(error),
             _ => StatusCode::INTERNAL_SERVER_ERROR,

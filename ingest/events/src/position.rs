@@ -22,11 +22,31 @@ impl Position {
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
+
+    /// The one before; the start is its own.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Positions from `first` to `last`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PositionRange {
+    pub first: Position,
+    pub last: Position,
+}
+
+impl PositionRange {
+    #[must_use]
+    pub fn contains(&self, position: Position) -> bool {
+        (self.first..=self.last).contains(&position)
     }
 }
 

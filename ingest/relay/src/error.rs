@@ -130,6 +130,10 @@ pub enum Error {
         "none of the log's {events} events is in the restored outbox, so where the backup ends is unknown; name it with --restored-to <position>"
     )]
     RestorePointUnknown { events: u64 },
+    #[error(
+        "the backup can't end at position {named}: its outbox goes along with the log up to position {found}; leave --restored-to out"
+    )]
+    RestorePointKnown { named: Position, found: Position },
     #[error("{path} lists outbox row {event_id}, which {schema}.outbox does not have any more")]
     PlanStale { path: PathBuf, schema: String, event_id: EventId },
     #[error("a task of the relay ended unexpectedly: {detail}")]
@@ -170,6 +174,7 @@ impl Error {
             Self::Topic { .. } => "topic",
             Self::Message { .. } => "message",
             Self::RestorePointUnknown { .. } => "restore_point_unknown",
+            Self::RestorePointKnown { .. } => "restore_point_known",
             Self::PlanStale { .. } => "plan_stale",
             Self::Task { .. } => "task",
         }

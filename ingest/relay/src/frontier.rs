@@ -1,20 +1,7 @@
-//! How far the log is complete, told on the control topic.
+//! When to tell on the control topic how far the log is complete.
 
-use chrono::{DateTime, Utc};
 use millrace_events::{Lsn, Position};
-use serde::{Deserialize, Serialize};
 use tokio::time::{Duration, Instant};
-
-/// Value of a message on the control topic: each event committed at or before `lsn` has a position
-/// of at most `position`, and is in the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frontier {
-    pub lsn: Lsn,
-    pub position: Position,
-    pub at: DateTime<Utc>,
-    /// LSNs are comparable within one incarnation only.
-    pub incarnation: u32,
-}
 
 /// Decides when the next frontier message is due: soon after events, seldom when only the LSN moves.
 #[derive(Debug)]

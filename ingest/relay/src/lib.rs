@@ -6,7 +6,7 @@
 //!
 //! In: PostgreSQL's write-ahead log through publication `millrace_outbox`. Out: one message per
 //! outbox row on its topic (key = aggregate id, headers as in [`millrace_events::header`]), and on
-//! the control topic how far the log is complete ([`Frontier`]).
+//! the control topic how far the log is complete ([`millrace_events::Frontier`]).
 //!
 //! What is durable: `relay.json` in the state directory holds the [`Pair`]: up to which LSN and
 //! position Kafka has acknowledged everything. It is written after Kafka's acknowledgements and
@@ -33,7 +33,6 @@ mod status;
 mod trace;
 
 pub use error::{Error, Retry};
-pub use frontier::Frontier;
 pub use options::{Clock, RelayOptions};
 pub use outbox::drop_passed;
 pub use pair::{End, Ends, LastEvent, Mark, Pair, StateDir};

@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use millrace_events::{EventId, Lsn, Position};
+use millrace_events::{EventId, Lsn, Position, PositionRange};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -70,6 +70,9 @@ pub struct Pair {
     pub slot: String,
     /// 1, and one more after each restore from a backup.
     pub incarnation: u32,
+    /// Positions whose events the database does not have, since it was restored from a backup.
+    #[serde(default)]
+    pub orphaned: Vec<PositionRange>,
     /// Where replication starts: Kafka has acknowledged everything up to it.
     pub durable: Mark,
     /// What the slot may be confirmed up to: an earlier mark.
@@ -206,6 +209,7 @@ mod tests {
             timeline: 1,
             slot: "s".into(),
             incarnation: 1,
+            orphaned: Vec::new(),
             durable: mark.clone(),
             confirmed: mark,
         }

@@ -5,11 +5,14 @@
 //! ordered per aggregate. The list is durable before the first of them is sent, so that a crash in
 //! between is finished with the same positions by whoever starts next. No relay may be running.
 
+mod found;
 mod gaps;
+mod life;
 mod orphans;
 mod plan;
 mod publish;
 mod snapshot;
+mod survey;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +25,10 @@ use crate::log::topics::{self, TopicInfo};
 use crate::postgres::{self, admit, inspect, slot};
 use crate::relay::blocking;
 use crate::{Error, Pair, RelayOptions, StateDir};
+use found::Found;
+use life::Life;
 use plan::Plan;
+use survey::Survey;
 
 /// What a remedy did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +46,7 @@ pub struct Recovered {
     pub orphans: Option<Orphans>,
 }
 
-/// Where orphaned events are listed. Views have to be rebuilt without them.
+/// Where orphaned events are listed. Views are rebuilt without them: the frontier tells their positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphans {
     pub file: PathBuf,
@@ -54,7 +60,7 @@ pub struct Orphans {
 /// [`Error::ServerRestored`] or [`Error::EventGone`] when the database is not the one that the log
 /// was written from, which is a case for [`new_incarnation`].
 pub async fn lost_slot(options: &RelayOptions) -> Result<Recovered, Error> {
-    let Opened { state, pool, topics, mut pair } = open(options).await?;
+    let Opened { state, pool, topics, mut pair } = open(options, StalePlan::Refused).await?;
     if let Some(pair) = &mut pair {
         let server = inspect::server(&pool, &options.slot, &options.publication).await?;
         admit::same_server(pair, &server)?;
@@ -65,34 +71,39 @@ pub async fn lost_slot(options: &RelayOptions) -> Result<Recovered, Error> {
             return Err(Error::EventGone { schema, event_id, position: pair.durable.position });
         }
     }
-    let incarnation = pair.as_ref().map_or(1, |pair| pair.incarnation);
-    let used = pair.map_or(Position::START, |pair| pair.durable.position);
-    rebuild(options, &topics, &pool, &state, Task { incarnation, used, orphans_after: None }).await
+    rebuild(options, &topics, &pool, &state, Task { pair, restored: None }).await
 }
 
 /// How far a restored database goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestorePoint {
-    /// Up to the last event of the log that its outbox has.
+    /// As far as its outbox goes along with the log.
     Outbox,
-    /// Up to this position, for a database restored with an empty outbox.
+    /// Up to this position, for a database whose outbox has nothing of the log.
     Position(Position),
 }
 
 /// The database was restored from a backup, or replaced: goes on with it under a new incarnation.
-/// Events of the log that it does not have are orphans: they are listed, and views have to be rebuilt.
+/// Events of the log that it does not have are orphans: they are listed, and every frontier from now on
+/// tells their positions, so that readers of the log start over and leave them out.
 ///
 /// # Errors
-/// [`Error::StateLocked`] while a relay runs, [`Error::RestorePointUnknown`].
+/// [`Error::StateLocked`] while a relay runs, [`Error::RestorePointUnknown`],
+/// [`Error::RestorePointKnown`].
 pub async fn new_incarnation(
     options: &RelayOptions,
     restored_to: RestorePoint,
 ) -> Result<Recovered, Error> {
-    let Opened { state, pool, topics, pair } = open(options).await?;
-    let incarnation = pair.as_ref().map_or(1, |pair| pair.incarnation) + 1;
-    let used = pair.map_or(Position::START, |pair| pair.durable.position);
-    let orphans_after = Some(restored_to);
-    rebuild(options, &topics, &pool, &state, Task { incarnation, used, orphans_after }).await
+    let Opened { state, pool, topics, pair } = open(options, StalePlan::Dropped).await?;
+    // Before anything is touched: a wrong word must not cost the slot.
+    let rows = snapshot::rows(&pool, &options.publication, None).await?;
+    let (asked, of, known) = (options.clone(), topics.clone(), pair.clone());
+    let restored = blocking(move || {
+        let life = Life::known(known, read::frontier(&asked)?);
+        orphans::restore_point(&Found::read(&asked, &of, &rows)?, &life.orphaned, restored_to)
+    })
+    .await?;
+    rebuild(options, &topics, &pool, &state, Task { pair, restored: Some(restored) }).await
 }
 
 /// The first start of all: a slot, and whatever the outboxes have already.
@@ -102,8 +113,7 @@ pub(crate) async fn begin(
     pool: &PgPool,
     state: &Arc<StateDir>,
 ) -> Result<Pair, Error> {
-    let task = Task { incarnation: 1, used: Position::START, orphans_after: None };
-    rebuild(options, topics, pool, state, task).await?;
+    rebuild(options, topics, pool, state, Task { pair: None, restored: None }).await?;
     state.load_pair()?.ok_or_else(|| Error::Task { detail: "no pair after the first start".into() })
 }
 
@@ -126,23 +136,33 @@ struct Opened {
     pair: Option<Pair>,
 }
 
-async fn open(options: &RelayOptions) -> Result<Opened, Error> {
+/// What becomes of an interrupted recovery whose rows the database does not have any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StalePlan {
+    Refused,
+    /// The database was restored once more since. What was sent of it is an orphan like any other.
+    Dropped,
+}
+
+async fn open(options: &RelayOptions, stale: StalePlan) -> Result<Opened, Error> {
     let state = Arc::new(StateDir::lock(&options.state_dir)?);
     let pool = postgres::pool(options)?;
     let server = inspect::server(&pool, &options.slot, &options.publication).await?;
     admit::publication(&server, options)?;
     let topics = topics::ensure(options).await?;
-    pending(options, &topics, &pool, &state).await?;
+    match pending(options, &topics, &pool, &state).await {
+        Err(Error::PlanStale { .. }) if stale == StalePlan::Dropped => state.remove(Plan::FILE)?,
+        finished => drop(finished?),
+    }
     let pair = state.load_pair()?;
     Ok(Opened { state, pool, topics, pair })
 }
 
 struct Task {
-    incarnation: u32,
-    /// Positions up to here were given out.
-    used: Position,
-    /// Look for orphans.
-    orphans_after: Option<RestorePoint>,
+    /// What was durable, if it still is.
+    pair: Option<Pair>,
+    /// The database was restored, and has what is in the log up to here.
+    restored: Option<Position>,
 }
 
 async fn rebuild(
@@ -155,30 +175,24 @@ async fn rebuild(
     slot::drop_existing(pool, &options.slot).await?;
     let exported = slot::create(options).await?;
     let server = inspect::server(pool, &options.slot, &options.publication).await?;
-    let rows = snapshot::rows(pool, &options.publication, &exported.snapshot).await?;
+    let rows = snapshot::rows(pool, &options.publication, Some(&exported.snapshot)).await?;
     let lsn = exported.start;
     drop(exported);
 
     let (asked, of, dir) = (options.clone(), topics.to_vec(), Arc::clone(state));
     let (plan, orphans) = blocking(move || {
-        let told = read::frontier(&asked)?.map_or(Position::START, |frontier| frontier.position);
-        let survey = gaps::survey(&asked, &of, task.used.max(told), rows)?;
-        let orphans = match task.orphans_after {
-            None => None,
-            Some(restored_to) => {
-                let path = dir.path(&format!("orphans-{}.jsonl", task.incarnation));
-                Some(orphans::list(&asked, &of, &survey, restored_to, path)?)
-            }
-        };
+        let Survey { life, orphans, last, tombstones, lacking } =
+            survey::survey(&asked, &of, &dir, task, rows)?;
         let plan = Plan {
             system_id: server.system_id,
             timeline: server.timeline,
             slot: asked.slot.clone(),
-            incarnation: task.incarnation,
+            incarnation: life.incarnation,
+            orphaned: life.orphaned,
             lsn,
-            first: survey.last.next(),
-            tombstones: survey.tombstones,
-            rows: survey.lacking,
+            first: last.next(),
+            tombstones,
+            rows: lacking,
         };
         dir.store(Plan::FILE, &plan)?;
         Ok((plan, orphans))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use millrace_events::{Lsn, Position};
+use millrace_events::{Frontier, Lsn, Position};
 use pgwire_replication::{PgWireError, ReplicationClient, ReplicationEvent};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use crate::log::publish::{Publisher, Report};
 use crate::pair::{Mark, Pair, StateDir};
 use crate::pgoutput::{Assembler, Transaction};
 use crate::relay::Told;
-use crate::{Error, Frontier, LastEvent, RelayOptions};
+use crate::{Error, LastEvent, RelayOptions};
 
 /// Marks that wait to become confirmed are at least this far apart, which bounds how many wait.
 const MARK_SPACING: Duration = Duration::from_secs(1);
@@ -256,8 +256,9 @@ impl Running {
 
     fn tell_frontier(&self, (lsn, position): (Lsn, Position)) -> Result<(), Error> {
         let at = (self.session.options.clock)();
-        let incarnation = self.session.pair.incarnation;
-        self.session.publisher.frontier(&Frontier { lsn, position, at, incarnation })
+        let Pair { incarnation, orphaned, .. } = &self.session.pair;
+        let (incarnation, orphaned) = (*incarnation, orphaned.clone());
+        self.session.publisher.frontier(&Frontier { lsn, position, at, incarnation, orphaned })
     }
 
     /// The newest durable mark that is old enough, or far enough behind, to be confirmed.

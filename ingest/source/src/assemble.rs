@@ -11,7 +11,7 @@ use millrace_events::{Position, Topic};
 use uuid::Uuid;
 
 use crate::{BufferBounds, Cut, EpochTarget, Error, Message};
-pub use frontier::{Frontier, Frontiers};
+pub use frontier::Frontiers;
 use partition::Partition;
 use recent::{Recent, Remembered};
 

@@ -21,12 +21,11 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use uuid::Uuid;
 
-pub use read::CopyEpochs;
 pub(crate) use read::CopyReader;
 use segment::Segment;
 pub(crate) use task::CopyHandle;
 
-use crate::{Cut, EpochTarget, Error, Message};
+use crate::{Error, Message};
 
 /// Where the second copy is, and how it is cut into files.
 #[derive(Clone, Debug)]
@@ -106,20 +105,6 @@ impl LogCopy {
     pub async fn end(&self) -> Result<Position, Error> {
         let files = self.files().await?;
         Ok(gapless(&files, Position::START).last().map_or(Position::START, |file| file.last))
-    }
-
-    /// Epochs from the copy alone, after `start` up to the last transaction that ends at or before
-    /// `until`. Events of the last minutes may not be in it yet: see [`crate::Source::flush_copy`].
-    ///
-    /// # Errors
-    /// [`Error::Store`].
-    pub async fn epochs(
-        &self,
-        start: &Cut,
-        until: Position,
-        target: EpochTarget,
-    ) -> Result<CopyEpochs, Error> {
-        CopyEpochs::open(self.clone(), start, until, target).await
     }
 
     /// Every message of the copy, in order of position: for replaying it from memory.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use millrace_events::Position;
+use millrace_events::{Frontier, Position, PositionRange};
 
 use crate::decode::{Decoded, Decoder};
 use crate::{Cut, DeadLetter, Error, Frontiers, Message, SourceEpoch};
@@ -13,6 +13,7 @@ pub struct Cutter {
     decoder: Decoder,
     cut: Cut,
     dead: HashSet<Position>,
+    orphaned: Vec<PositionRange>,
     pub frontiers: Frontiers,
 }
 
@@ -30,6 +31,7 @@ impl Cutter {
             decoder: Decoder::default(),
             cut: start,
             dead: HashSet::new(),
+            orphaned: Vec::new(),
             frontiers: Frontiers::default(),
         }
     }
@@ -40,6 +42,30 @@ impl Cutter {
     #[must_use]
     pub fn leaving_dead(self, dead: HashSet<Position>) -> Self {
         Self { dead, ..self }
+    }
+
+    /// Learns how far the log is complete, and which events the database does not have. Gives whether
+    /// that is news.
+    ///
+    /// # Errors
+    /// [`Error::NewIncarnation`] when the database was restored since the last cut: what was passed may
+    /// hold events that it does not have.
+    pub fn hear(&mut self, frontier: &Frontier) -> Result<bool, Error> {
+        let (known, incarnation) = (self.cut.incarnation, frontier.incarnation);
+        if self.cut.position > Position::START && incarnation > known.max(1) {
+            return Err(Error::NewIncarnation { known, incarnation });
+        }
+        // One of an earlier life, told before the database was restored.
+        if incarnation < known {
+            return Ok(false);
+        }
+        self.frontiers.note(frontier);
+        let is_news = incarnation > known || self.orphaned != frontier.orphaned;
+        if is_news {
+            self.cut.incarnation = incarnation;
+            self.orphaned.clone_from(&frontier.orphaned);
+        }
+        Ok(is_news)
     }
 
     /// The last position passed.
@@ -67,7 +93,11 @@ impl Cutter {
         let mut dead_letters = Vec::new();
         let mut dead = 0;
         for transaction in messages.chunk_by(|before, _| before.number < before.size) {
-            if self.dead.contains(&transaction[0].position) {
+            let first = transaction[0].position;
+            if self.orphaned.iter().any(|range| range.contains(first)) {
+                dead += transaction.len() as u64;
+                dead_letters.extend(DeadLetter::orphaned(transaction));
+            } else if self.dead.contains(&first) {
                 dead += transaction.len() as u64;
             } else if let Err((position, reason)) = self.decoder.transaction(transaction) {
                 dead += transaction.len() as u64;

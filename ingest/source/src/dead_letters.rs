@@ -1,15 +1,16 @@
 //! Transactions that could not be decoded, kept with the reason and every byte, until someone
-//! replays them. One object per transaction, named by its positions, one JSON line per event;
-//! keeping the same transaction again writes the same object.
+//! replays them, and orphans: transactions that the database does not have since it was restored from
+//! a backup. One object per transaction, named by its positions, one JSON line per event; keeping the
+//! same transaction again writes the same object.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use futures::TryStreamExt;
-use millrace_events::{Lsn, Position};
+use millrace_events::{Lsn, Position, PositionRange};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use uuid::Uuid;
 use crate::{Error, Foreign, Message};
 
 const LETTER: &str = ".jsonl";
+const ORPHANED: &str = ".orphaned.jsonl";
 const REPLAYED: &str = ".replayed";
 const FOREIGN: &str = "foreign";
 
@@ -28,7 +30,7 @@ pub struct DeadLetters {
     folder: Path,
 }
 
-/// A transaction of which at least one event can't be decoded.
+/// A transaction that was not applied: an event of it can't be decoded, or it is an orphan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Position of its first event: what it is called by.
@@ -36,6 +38,8 @@ pub struct DeadLetter {
     pub last_position: Position,
     pub events: Vec<DeadEvent>,
     pub is_replayed: bool,
+    /// The database does not have it, so that it can't be replayed.
+    pub is_orphaned: bool,
 }
 
 /// One event of a dead letter, as it was in the log.
@@ -99,8 +103,17 @@ impl Payload {
 
 impl DeadLetter {
     pub(crate) fn of(transaction: &[Message], undecodable: Position, reason: &str) -> Option<Self> {
+        Self::with(transaction, format!("position {undecodable}: {reason}"), false)
+    }
+
+    /// A transaction that the restored database does not have.
+    pub(crate) fn orphaned(transaction: &[Message]) -> Option<Self> {
+        let reason = "the database was restored from a backup that does not have it";
+        Self::with(transaction, reason.to_owned(), true)
+    }
+
+    fn with(transaction: &[Message], reason: String, is_orphaned: bool) -> Option<Self> {
         let (first, last) = (transaction.first()?, transaction.last()?);
-        let reason = format!("position {undecodable}: {reason}");
         let events = transaction.iter().map(|message| DeadEvent {
             position: message.position,
             topic: message.topic.to_string(),
@@ -120,7 +133,13 @@ impl DeadLetter {
             last_position: last.position,
             events: events.collect(),
             is_replayed: false,
+            is_orphaned,
         })
+    }
+
+    fn name(&self) -> Name {
+        let Self { id, last_position, is_replayed, is_orphaned, .. } = *self;
+        Name { id, last_position, is_replayed, is_orphaned }
     }
 }
 
@@ -137,9 +156,17 @@ impl DeadLetters {
             serde_json::to_writer(&mut lines, event).expect("text, numbers and ids are JSON");
             lines.push(b'\n');
         }
-        let path =
-            self.path(&format!("{:020}-{:020}{LETTER}", letter.id.0, letter.last_position.0));
-        self.put(path, lines).await
+        self.put(self.path(&letter.name().file()), lines).await
+    }
+
+    /// Whether the letter is kept already.
+    pub(crate) async fn has(&self, letter: &DeadLetter) -> Result<bool, Error> {
+        let path = self.path(&letter.name().file());
+        match self.store.head(&path).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(source) => Err(self.failed(&path, "looked for", source)),
+        }
     }
 
     /// Keeps a message that has no place in the order of events.
@@ -188,13 +215,14 @@ impl DeadLetters {
         Ok(messages)
     }
 
-    /// The letters after `after`, at most `limit` of them, by position.
+    /// The letters after `after`, at most `limit` of them, by position, orphans behind the others.
     ///
     /// # Errors
     /// [`Error::Store`], [`Error::DeadLetterDamaged`].
     pub async fn list(&self, after: Position, limit: usize) -> Result<Vec<DeadLetter>, Error> {
-        let mut names = self.names().await?;
+        let mut names = self.newest_names().await?;
         names.retain(|name| name.id > after);
+        names.sort_by_key(|name| name.is_orphaned);
         names.truncate(limit);
         let mut letters = Vec::with_capacity(names.len());
         for name in names {
@@ -209,8 +237,8 @@ impl DeadLetters {
     /// event id it has already appended.
     ///
     /// # Errors
-    /// [`Error::NoDeadLetter`] before anything is appended, [`Error::Replay`] at the first letter
-    /// not taken; those before it stay marked.
+    /// [`Error::NoDeadLetter`] and [`Error::Orphaned`] before anything is appended, [`Error::Replay`] at
+    /// the first letter not taken; those before it stay marked.
     pub async fn replay<F, Taken, Reason>(
         &self,
         ids: &[Position],
@@ -221,10 +249,13 @@ impl DeadLetters {
         Taken: Future<Output = Result<(), Reason>>,
         Reason: std::fmt::Display,
     {
-        let mut names = self.names().await?;
+        let mut names = self.newest_names().await?;
         names.retain(|name| ids.contains(&name.id));
         if let Some(id) = ids.iter().find(|id| names.iter().all(|name| name.id != **id)) {
             return Err(Error::NoDeadLetter { id: *id });
+        }
+        if let Some(orphan) = names.iter().find(|name| name.is_orphaned) {
+            return Err(Error::Orphaned { id: orphan.id });
         }
         let mut replayed = 0;
         for name in names.iter().filter(|name| !name.is_replayed) {
@@ -232,18 +263,57 @@ impl DeadLetters {
             append(letter)
                 .await
                 .map_err(|reason| Error::Replay { id: name.id, reason: reason.to_string() })?;
-            self.put(self.path(&format!("{:020}{REPLAYED}", name.id.0)), Vec::new()).await?;
+            self.put(self.path(&replayed_mark(name.id)), Vec::new()).await?;
             replayed += 1;
         }
         Ok(replayed)
     }
 
-    /// What the letters after `after` are called by.
+    /// What the letters after `after` that could not be decoded are called by.
     pub(crate) async fn ids_after(&self, after: Position) -> Result<HashSet<Position>, Error> {
-        let names = self.names().await?;
-        Ok(names.into_iter().map(|name| name.id).filter(|id| *id > after).collect())
+        let names = self.names().await?.into_iter().filter(|name| !name.is_orphaned);
+        Ok(names.map(|name| name.id).filter(|id| *id > after).collect())
     }
 
+    /// Forgets orphans outside `orphaned`: a better backup brought them back.
+    pub(crate) async fn forget_orphans_outside(
+        &self,
+        orphaned: &[PositionRange],
+    ) -> Result<(), Error> {
+        let is_outside = |name: &Name| !orphaned.iter().any(|range| range.contains(name.id));
+        let names = self.names().await?.into_iter();
+        for name in names.filter(|name| name.is_orphaned && is_outside(name)) {
+            self.delete(self.path(&name.file())).await?;
+        }
+        Ok(())
+    }
+
+    /// Events of replayed letters, by id, with what their letters are called by: a replay may die too.
+    pub(crate) async fn replayed_events(&self) -> Result<HashMap<Uuid, Vec<Position>>, Error> {
+        let mut events: HashMap<Uuid, Vec<Position>> = HashMap::new();
+        for name in self.names().await?.iter().filter(|name| name.is_replayed) {
+            let letter = self.read(name).await?;
+            for event in &letter.events {
+                events.entry(event.event_id).or_default().push(name.id);
+            }
+        }
+        Ok(events)
+    }
+
+    /// The letter can be replayed again: what its replay had appended is an orphan.
+    pub(crate) async fn forget_replay(&self, id: Position) -> Result<(), Error> {
+        self.delete(self.path(&replayed_mark(id))).await
+    }
+
+    /// One name for each letter: one that was kept when it could not be decoded may have become an
+    /// orphan since.
+    async fn newest_names(&self) -> Result<Vec<Name>, Error> {
+        let mut names = self.names().await?;
+        names.dedup_by_key(|name| name.id);
+        Ok(names)
+    }
+
+    /// By position, orphans first.
     async fn names(&self) -> Result<Vec<Name>, Error> {
         let listed = self.store.list_with_delimiter(Some(&self.folder)).await;
         let listed = listed.map_err(|source| self.failed(&self.folder, "listed", source))?;
@@ -252,19 +322,21 @@ impl DeadLetters {
         let mut names: Vec<Name> = files
             .iter()
             .filter_map(|file| {
-                let (first, last) = file.strip_suffix(LETTER)?.split_once('-')?;
+                let orphan = file.strip_suffix(ORPHANED);
+                let is_orphaned = orphan.is_some();
+                let (first, last) = orphan.or(file.strip_suffix(LETTER))?.split_once('-')?;
                 let id = Position(first.parse().ok()?);
-                let is_replayed = files.contains(format!("{:020}{REPLAYED}", id.0).as_str());
-                Some(Name { id, last_position: Position(last.parse().ok()?), is_replayed })
+                let last_position = Position(last.parse().ok()?);
+                let is_replayed = !is_orphaned && files.contains(replayed_mark(id).as_str());
+                Some(Name { id, last_position, is_replayed, is_orphaned })
             })
             .collect();
-        names.sort_unstable_by_key(|name| name.id);
+        names.sort_unstable_by_key(|name| (name.id, !name.is_orphaned));
         Ok(names)
     }
 
     async fn read(&self, name: &Name) -> Result<DeadLetter, Error> {
-        let path = self.path(&format!("{:020}-{:020}{LETTER}", name.id.0, name.last_position.0));
-        let lines = self.bytes(&path).await?;
+        let lines = self.bytes(&self.path(&name.file())).await?;
         let events = serde_json::Deserializer::from_slice(&lines).into_iter();
         let events = events
             .collect::<Result<Vec<DeadEvent>, _>>()
@@ -274,6 +346,7 @@ impl DeadLetters {
             last_position: name.last_position,
             events,
             is_replayed: name.is_replayed,
+            is_orphaned: name.is_orphaned,
         })
     }
 
@@ -291,6 +364,14 @@ impl DeadLetters {
         }
     }
 
+    /// Deletes an object; one that is gone already is as good.
+    async fn delete(&self, path: Path) -> Result<(), Error> {
+        match self.store.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(self.failed(&path, "deleted", source)),
+        }
+    }
+
     fn path(&self, name: &str) -> Path {
         name.split('/').fold(self.folder.clone(), |path, part| path.join(part))
     }
@@ -304,4 +385,17 @@ struct Name {
     id: Position,
     last_position: Position,
     is_replayed: bool,
+    is_orphaned: bool,
+}
+
+impl Name {
+    fn file(&self) -> String {
+        let ending = if self.is_orphaned { ORPHANED } else { LETTER };
+        format!("{:020}-{:020}{ending}", self.id.0, self.last_position.0)
+    }
+}
+
+/// The mark of a letter that was replayed.
+fn replayed_mark(id: Position) -> String {
+    format!("{:020}{REPLAYED}", id.0)
 }

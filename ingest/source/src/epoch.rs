@@ -19,8 +19,10 @@ pub struct Cut {
     pub position: Position,
     /// Events handed on so far.
     pub applied: u64,
-    /// Events kept as dead letters so far.
+    /// Events kept as dead letters so far, orphans among them.
     pub dead_lettered: u64,
+    /// The database's incarnation whose events these are; 0 while the relay has told of none.
+    pub incarnation: u32,
     /// Per topic, the offset to read next in each partition: the first one that holds an event
     /// not passed yet.
     pub offsets: BTreeMap<String, Vec<i64>>,

@@ -37,6 +37,14 @@ pub enum Error {
         "the event at position {position} is number {number} of {size} of its transaction, after number {before} of {before_size}: the relay's headers are damaged"
     )]
     Transaction { position: Position, number: u32, size: u32, before: u32, before_size: u32 },
+    #[error(
+        "the database was restored from a backup (it is in incarnation {incarnation}, the cut in {known}): what was passed may hold events that it does not have. Start over from the beginning of the log"
+    )]
+    NewIncarnation { known: u32, incarnation: u32 },
+    #[error(
+        "the log has events, but the relay does not tell whether the database has them all: its control topic has nothing of incarnation {known} or a later one. The source goes on once the relay leads"
+    )]
+    NoFrontier { known: u32 },
     #[error("object {path} can't be {action}")]
     Store {
         path: String,
@@ -50,6 +58,10 @@ pub enum Error {
     CopyDamaged { path: String, reason: String },
     #[error("dead letter {id} does not exist: list them to see which do")]
     NoDeadLetter { id: Position },
+    #[error(
+        "dead letter {id} can't be replayed: the database was restored from a backup that does not have its events; enter again what they stand for"
+    )]
+    Orphaned { id: Position },
     #[error("the file of dead letter {id} can't be read: {reason}")]
     DeadLetterDamaged { id: Position, reason: String },
     #[error("{path}, a message that is no event, can't be read: {reason}; move it away")]
@@ -78,9 +90,12 @@ impl Error {
             Self::CopyDiffers { .. } => "source_copy_differs",
             Self::CopyTooOld { .. } => "source_copy_too_old",
             Self::Transaction { .. } => "source_transaction",
+            Self::NoFrontier { .. } => "source_no_frontier",
+            Self::NewIncarnation { .. } => "source_new_incarnation",
             Self::Store { .. } => "source_store",
             Self::CopyDamaged { .. } => "source_copy_damaged",
             Self::NoDeadLetter { .. } => "source_no_dead_letter",
+            Self::Orphaned { .. } => "source_orphaned",
             Self::DeadLetterDamaged { .. } => "source_dead_letter_damaged",
             Self::ForeignDamaged { .. } => "source_foreign_damaged",
             Self::Replay { .. } => "source_replay",
@@ -97,6 +112,7 @@ impl Error {
             Self::Broker { .. }
                 | Self::NoTopic { .. }
                 | Self::Gap { .. }
+                | Self::NoFrontier { .. }
                 | Self::Store { .. }
                 | Self::Replay { .. }
         )

@@ -4,7 +4,7 @@
 //! For: reading the log once, exactly, as fast as it comes, so that nothing behind it has to know of
 //! partitions, offsets, retries or JSON. Not for: SQL, state, writing to topics (only the relay does).
 //!
-//! In: the topics of [`millrace_events::Topic`] and the relay's frontier. Out: [`SourceEpoch`]s;
+//! In: the topics of [`millrace_events::Topic`] and the relay's [`millrace_events::Frontier`]. Out: [`SourceEpoch`]s;
 //! [`DeadLetters`] for what can't be decoded; a [`LogCopy`] in object storage.
 //!
 //! [`assemble`] and [`Cutter`] hold the rules and do no IO: messages in, epochs out.
@@ -22,8 +22,8 @@ mod metrics;
 mod options;
 mod source;
 
-pub use assemble::{Assembler, Frontier, Frontiers, Missing, Offer};
-pub use copy::{CopyEpochs, CopyFile, LogCopy};
+pub use assemble::{Assembler, Frontiers, Missing, Offer};
+pub use copy::{CopyFile, LogCopy};
 pub use cutter::{CutEpoch, Cutter};
 pub use dead_letters::{DeadEvent, DeadLetter, DeadLetters, ForeignMessage, Payload};
 pub use decode::{Decoder, Undecodable};

@@ -81,8 +81,9 @@ async fn prepare_one(
                 make(&next).await?;
                 Position::START
             };
-            // A table from another log is not worth keeping: its positions mean something else.
-            let is_same_log = lineage_of(old) == lineage_of(&identity);
+            // A table from another log is not worth keeping: its positions mean something else. In
+            // another life of the database they mean the same.
+            let is_same_log = log_of(old) == log_of(&identity);
             let target = if is_same_log { at(old) } else { Position::START };
             (next, position, Some(target))
         }
@@ -90,8 +91,10 @@ async fn prepare_one(
     Ok(Filling { spec: mart.clone(), identity, table, position, replaces })
 }
 
-fn lineage_of(identity: &str) -> &str {
-    identity.split_once('/').map_or("", |(_, lineage)| lineage)
+/// Which log, in whatever life of the database.
+fn log_of(identity: &str) -> &str {
+    let lineage = identity.split_once('/').map_or("", |(_, lineage)| lineage);
+    lineage.split_once('.').map_or(lineage, |(log, _)| log)
 }
 
 async fn drop_table(clickhouse: &Clickhouse, options: &LoaderOptions, table: &str) -> Result<()> {

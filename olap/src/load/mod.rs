@@ -51,7 +51,9 @@ pub struct Start {
     pub unsent: Vec<LoadEpoch>,
     /// Ranges noted before.
     pub noted: Vec<BatchRange>,
-    /// Names the log that positions count in. A mart filled from another log is filled anew.
+    /// Names the log that positions count in, and behind a dot the life of the database whose events
+    /// count. A mart filled from another one is filled anew; of the same log in another life, the old one
+    /// stays in place until the new one is as far.
     pub lineage: String,
     pub log: Box<dyn BatchLog>,
     pub clock: Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>,

@@ -40,6 +40,8 @@ pub enum Error {
     Stopped { reason: String },
     #[error("the feed of events failed: {reason}")]
     Feed { reason: String, retryable: bool },
+    #[error("what the views were fed is not what counts any more: {reason}")]
+    PastChanged { reason: String, incarnation: u32 },
     #[error("epoch {epoch} begins at position {first}, but the views are at {applied}: {problem}")]
     Order { epoch: u64, first: Position, applied: Position, problem: &'static str },
     #[error("checkpoint folder {path}: {source}")]
@@ -78,6 +80,7 @@ impl Error {
             Self::FrontierTimeout { .. } => "frontier_timeout",
             Self::Stopped { .. } => "pipeline_stopped",
             Self::Feed { .. } => "feed",
+            Self::PastChanged { .. } => "past_changed",
             Self::Order { .. } => "epoch_order",
             Self::Folder { .. } => "checkpoint_folder",
             Self::Damaged { .. } => "checkpoint_damaged",

@@ -15,13 +15,15 @@ pub async fn run(settings: &Settings, command: &DeadLetters, output: Output) -> 
     match command {
         DeadLetters::List => {
             let letters: Value = operator.get("/api/v1/dead-letters").await?;
-            let mut rows = Rows::new(&["id", "events", "event_types", "is_replayed", "reason"]);
+            let mut rows =
+                Rows::new(&["id", "events", "event_types", "is_replayed", "is_orphaned", "reason"]);
             for letter in letters["dead_letters"].as_array().into_iter().flatten() {
                 rows.push(vec![
                     letter["id"].clone(),
                     letter["events"].clone(),
                     letter["event_types"].clone(),
                     letter["is_replayed"].clone(),
+                    letter["is_orphaned"].clone(),
                     letter["reason"].clone(),
                 ]);
             }
@@ -33,6 +35,7 @@ pub async fn run(settings: &Settings, command: &DeadLetters, output: Output) -> 
                     format!("{topic}[{}]@{}", part("partition"), part("offset")).into(),
                     0.into(),
                     Value::Null,
+                    false.into(),
                     false.into(),
                     message["reason"].clone(),
                 ]);

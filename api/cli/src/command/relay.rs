@@ -42,7 +42,7 @@ fn confirm(settings: &Settings) -> Result<()> {
         bail!("a new incarnation gives up what the database of {folder} lacks: confirm with --yes");
     }
     eprint!(
-        "Events of the log that the database of {folder} does not have will count as orphans.\nType yes to go on: "
+        "Events of the log that the database of {folder} does not have will count as orphans: views and marts are filled again without them.\nType yes to go on: "
     );
     io::stderr().flush()?;
     let mut answer = String::new();
@@ -77,7 +77,7 @@ fn report(recovered: &Recovered, output: Output) -> Result<()> {
     rows.print(output)?;
     if let Some(orphans) = orphans.as_ref().filter(|orphans| orphans.events > 0) {
         eprintln!(
-            "hint: {} events of the log are not in the database: enter again what they stand for, or keep {} for whoever decides; views and marts still show them",
+            "hint: {} events of the log are not in the database: enter again what they stand for, {} lists them; views and marts are filled again without them, and `millrace dead-letters list` shows them as orphans",
             orphans.events,
             orphans.file.display()
         );

@@ -43,13 +43,15 @@ struct Shown {
     events: usize,
     event_types: String,
     is_replayed: bool,
+    /// The restored database does not have it, so that it can't be replayed.
+    is_orphaned: bool,
     reason: String,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Replay {
-    /// All that have not been replayed, where none is named.
+    /// All that have not been replayed and are no orphans, where none is named.
     #[serde(default)]
     ids: Vec<u64>,
 }
@@ -102,7 +104,8 @@ pub(super) async fn replay(
     let mut ids: Vec<Position> = ids.into_iter().map(Position).collect();
     if ids.is_empty() {
         let letters = store.list(Position::START, SHOWN_MAX).await.map_err(Error::DeadLetters)?;
-        ids.extend(letters.iter().filter(|letter| !letter.is_replayed).map(|letter| letter.id));
+        let open = letters.iter().filter(|letter| !letter.is_replayed && !letter.is_orphaned);
+        ids.extend(open.map(|letter| letter.id));
     }
     let (pool, now) = (gateway.kernel().pool().clone(), gateway.kernel().now());
     let replayed = store.replay(&ids, |letter| append(pool.clone(), letter, now)).await;
@@ -119,6 +122,7 @@ fn show(letter: &DeadLetter) -> Shown {
         events: letter.events.len(),
         event_types: types.join(", "),
         is_replayed: letter.is_replayed,
+        is_orphaned: letter.is_orphaned,
         reason: letter.events.first().map(|event| event.reason.clone()).unwrap_or_default(),
     }
 }

@@ -10,8 +10,11 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{FutureExt, Stream};
 use metrics::{counter, histogram};
+use millrace_events::Position;
 use millrace_kernel::Clock;
-use millrace_views::{PipelineHandle, Subscription, Update, View, ViewChange, ViewSnapshot};
+use millrace_views::{
+    PipelineHandle, StreamPlace, Subscription, Update, View, ViewChange, ViewSnapshot,
+};
 use serde::Serialize;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
@@ -46,8 +49,10 @@ pub(super) struct Follower {
     shutdown: CancellationToken,
     /// Since the last pause the client was told to begin anew.
     was_reset: bool,
-    /// The client has everything up to here, and the newest event in it was committed at …
+    /// The client has everything up to here, in this life of the database, and the newest event in it was
+    /// committed at …
     position: u64,
+    incarnation: u32,
     as_of: Option<DateTime<Utc>>,
     _slot: Slot,
 }
@@ -80,6 +85,7 @@ impl Follower {
         Ok(Self {
             pipeline,
             key: key.collect::<Result<_, _>>()?,
+            incarnation: subscription.incarnation(),
             view,
             filter,
             subscription,
@@ -146,10 +152,16 @@ impl Follower {
         }
     }
 
+    /// What the client may go on from.
+    fn place(&self) -> StreamPlace {
+        StreamPlace { position: Position(self.position), incarnation: self.incarnation }
+    }
+
     async fn snapshot(&mut self, taken: ViewSnapshot) -> Result<Bytes, Error> {
         self.position = taken.position.0;
+        self.incarnation = taken.incarnation;
         self.as_of = taken.as_of;
-        let (view, filter) = (Arc::clone(&self.view), self.filter.clone());
+        let (view, filter, place) = (Arc::clone(&self.view), self.filter.clone(), self.place());
         blocking(move || {
             let batches = taken.snapshot.batches()?;
             let kept = batches.iter().map(|batch| filter.apply(batch));
@@ -163,7 +175,7 @@ impl Follower {
                 columns: fields.map(|field| field.name().as_str()).collect(),
             };
             let data = rows::object(&head, &[("rows", rows::array(&kept)?)])?;
-            Ok(sse::event("snapshot", Some(taken.position.0), &data))
+            Ok(sse::event("snapshot", Some(place), &data))
         })
         .await
     }
@@ -182,7 +194,7 @@ impl Follower {
             ("upserts", rows::array([&change.upserts])?),
             ("deletes", rows::array([&change.deletes])?),
         ];
-        Ok(Some(sse::event("change", Some(self.position), &rows::object(&head, &arrays)?)))
+        Ok(Some(sse::event("change", Some(self.place()), &rows::object(&head, &arrays)?)))
     }
 
     fn heartbeat(&self) -> Bytes {
@@ -191,7 +203,7 @@ impl Follower {
             "as_of": self.as_of,
             "server_time": self.clock.now(),
         });
-        sse::event("heartbeat", Some(self.position), data.to_string().as_bytes())
+        sse::event("heartbeat", Some(self.place()), data.to_string().as_bytes())
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) async fn read(
     let sorts = sorts(&view.name, &view.schema, query.sort.as_deref(), &view.key)?;
     query.wait(pipeline, gateway.options().wait_timeout).await?;
 
-    let ViewSnapshot { snapshot, epoch, position, as_of } = pipeline.snapshot(&name)?;
+    let ViewSnapshot { snapshot, epoch, position, as_of, .. } = pipeline.snapshot(&name)?;
     let body = blocking(move || {
         let (page, total) = cut(&view.schema, &snapshot.batches()?, &filter, &sorts, window)?;
         let head = Head { view: &view.name, position: position.0, as_of, epoch, total };

@@ -8,8 +8,8 @@ use axum::extract::{Path, Query as Pairs, State};
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use millrace_events::Position;
 use millrace_kernel::{Actor, Problem};
+use millrace_views::StreamPlace;
 
 use super::follow::{Follower, follow};
 use super::scope;
@@ -19,15 +19,16 @@ const LAST_EVENT_ID: &str = "last-event-id";
 
 /// Follow a view
 ///
-/// Server-sent events, each with `id: <position>`:
+/// Server-sent events, each with an `id` to go on from: the position, and after restores of the database
+/// `<position>.<incarnation>`:
 ///
 /// `snapshot` `{view, position, as_of, key, columns, rows}`: all rows under the filter.
 /// `change` `{position, as_of, upserts, deletes}`: whole rows to put and keys to drop.
 /// `heartbeat` `{position, as_of, server_time}` every second: everything up to there has been sent.
 /// `reset` `{reason}`: changes were missed, drop what you have; a snapshot follows.
 ///
-/// With `Last-Event-ID` the stream goes on behind that position while the changes are retained, else
-/// it begins with `reset`. A stream ends after 15 minutes at the latest, so that it never outlives
+/// With `Last-Event-ID` the stream goes on behind that event while the changes are retained, else it
+/// begins with `reset`. A stream ends after 15 minutes at the latest, so that it never outlives
 /// the right to read by long: connect again with the last id.
 ///
 /// Parameters are columns and the values they must have, as in reading a view.
@@ -38,7 +39,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
     operation_id = "follow_view",
     params(
         ("name" = String, Path, description = "Name of a view with `serve: live`"),
-        ("Last-Event-ID" = Option<u64>, Header, description = "Go on behind this position"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Go on behind this event, by its `id`"),
     ),
     responses(
         (status = 200, description = "The events", body = String, content_type = "text/event-stream"),
@@ -67,16 +68,16 @@ pub(super) async fn stream(
     Ok((events, at_once, Body::from_stream(follow(follower))).into_response())
 }
 
-/// The position a client has everything up to; none when it begins, or begins again.
-fn last_event(headers: &HeaderMap) -> Result<Option<Position>, Error> {
+/// What a client has everything up to; none when it begins, or begins again.
+fn last_event(headers: &HeaderMap) -> Result<Option<StreamPlace>, Error> {
     let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default();
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(|position| Some(Position(position))).map_err(|_| Error::ParameterUnreadable {
+    text.parse().map(Some).map_err(|_| Error::ParameterUnreadable {
         field: "Last-Event-ID",
         value: text.to_owned(),
-        wanted: "send back the id of the last event, a position",
+        wanted: "send back the id of the last event as it came",
     })
 }

@@ -22,8 +22,8 @@ export class Relation {
   private isListed = true;
   position: number | undefined;
   asOf: string | null = null;
-  /** Where a stream may go on from; `undefined` when it must begin with a snapshot. */
-  resumeAt: number | undefined;
+  /** The id of the event a stream may go on from; `undefined` when it must begin with a snapshot. */
+  resumeAt: string | undefined;
 
   /** The same array until a row changes, so that what is derived from it can be kept. */
   rows(): Row[] {
@@ -42,7 +42,7 @@ export class Relation {
     this.asOf = asOf;
   }
 
-  apply(message: StreamEvent): void {
+  apply(message: StreamEvent, id: string | undefined): void {
     if (message.event === "reset") {
       this.clear();
       return;
@@ -56,7 +56,7 @@ export class Relation {
       this.put(message.upserts);
     }
     this.position = message.position;
-    this.resumeAt = message.position;
+    this.resumeAt = id;
     this.asOf = message.as_of ?? this.asOf;
   }
 

@@ -13,8 +13,8 @@ const SILENCE_MAX_MS = 5_000;
 
 export async function follow(
   path: string,
-  lastPosition: number | undefined,
-  onEvent: (event: StreamEvent) => void,
+  lastId: string | undefined,
+  onEvent: (event: StreamEvent, id: string | undefined) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const silence = new AbortController();
@@ -25,7 +25,7 @@ export async function follow(
   };
   try {
     const headers: Record<string, string> = { accept: "text/event-stream" };
-    if (lastPosition !== undefined) headers["last-event-id"] = String(lastPosition);
+    if (lastId !== undefined) headers["last-event-id"] = lastId;
     const response = await request(path, {
       headers,
       signal: AbortSignal.any([signal, silence.signal]),
@@ -35,7 +35,7 @@ export async function follow(
     const parser = createParser({
       onEvent: (message) => {
         const event = decode(message.event, message.data);
-        if (event) onEvent(event);
+        if (event) onEvent(event, message.id);
       },
     });
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -103,8 +103,8 @@ export class LiveView {
   /** Follows the stream to its end. Returns false when the server has none to spare. */
   private async stream(signal: AbortSignal): Promise<boolean> {
     const path = viewPath(this.name, this.filter, "/stream");
-    const onEvent = (event: StreamEvent) => {
-      this.relation.apply(event);
+    const onEvent = (event: StreamEvent, id: string | undefined) => {
+      this.relation.apply(event, id);
       this.hear(event.event === "reset" ? "connecting" : "live", event.event === "snapshot");
     };
     try {

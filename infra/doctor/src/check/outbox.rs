@@ -1,8 +1,9 @@
 //! OUT-2 and OUT-3.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use millrace_events::Position;
+use millrace_source::DeadLetter;
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use uuid::Uuid;
 
@@ -10,16 +11,22 @@ use crate::log::Log;
 use crate::{Finding, Result};
 
 /// OUT-2, for the log up to `until` and from the oldest row of any outbox: their partitions of one day are
-/// dropped together, and what stood there can't be compared any more.
+/// dropped together, and what stood there can't be compared any more. Orphans are left out: the database
+/// was restored from a backup that ends before them.
 pub(crate) async fn outbox_is_in_log(
     reader: &mut Transaction<'_, Postgres>,
     log: &Log,
+    letters: &[DeadLetter],
     until: Position,
 ) -> Result<Finding> {
     let mut finding =
         Finding::new("OUT-2", "every outbox row reaches the log; nothing uncommitted does");
+    let orphans = letters.iter().filter(|letter| letter.is_orphaned);
+    let orphans: HashSet<Position> =
+        orphans.flat_map(|letter| &letter.events).map(|event| event.position).collect();
+    let entries = || log.entries.iter().filter(|entry| !orphans.contains(&entry.position));
     let logged: HashMap<Uuid, Position> =
-        log.entries.iter().map(|entry| (entry.event_id, entry.position)).collect();
+        entries().map(|entry| (entry.event_id, entry.position)).collect();
     let schemas: Vec<String> = sqlx::query_scalar(
         "select schemaname::text from pg_publication_tables \
          where pubname = 'millrace_outbox' and tablename = 'outbox' order by 1",
@@ -39,12 +46,12 @@ pub(crate) async fn outbox_is_in_log(
                     kept.insert(event_id, *position);
                 }
                 None => finding
-                    .violate(format!("{schema}.outbox: {event_type} {event_id} is not in the log")),
+                    .violate(format!("{schema}.outbox: {event_type} {event_id} is not in the log, or there as an orphan only")),
             }
         }
     }
     let complete_from = kept.values().min().copied().unwrap_or_default();
-    let committed = log.entries.iter().filter(|entry| entry.position <= until);
+    let committed = entries().filter(|entry| entry.position <= until);
     for entry in committed.filter(|entry| entry.position >= complete_from) {
         if !kept.contains_key(&entry.event_id) {
             finding.violate(format!(

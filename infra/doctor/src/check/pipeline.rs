@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use millrace_events::Position;
-use millrace_source::DeadLetters;
+use millrace_source::DeadLetter;
 use millrace_views::{Audit, State, Status};
 
-use crate::{Error, Finding, Result};
+use crate::{Error, Finding};
 
 /// PIP-1.
 pub(crate) fn views_equal_batch(audit: &millrace_views::Result<Audit>) -> Finding {
@@ -45,10 +45,7 @@ pub(crate) struct Passage<'a> {
 }
 
 /// PIP-2.
-pub(crate) async fn all_is_accounted_for(
-    passage: Passage<'_>,
-    dead_letters: &DeadLetters,
-) -> Result<Finding> {
+pub(crate) fn all_is_accounted_for(passage: Passage<'_>, letters: &[DeadLetter]) -> Finding {
     let mut finding = Finding::new(
         "PIP-2",
         "every position is applied or kept as a dead letter; the views never pass the end of the log, and none has stopped",
@@ -67,25 +64,20 @@ pub(crate) async fn all_is_accounted_for(
     for stopped in &status.stopped_views {
         finding.violate(format!("view {} has stopped: {}", stopped.view, stopped.reason));
     }
-    let Some(audit) = audit else { return Ok(finding.examined("no", "positions: not read again")) };
+    let Some(audit) = audit else { return finding.examined("no", "positions: not read again") };
     let counted = (audit.applied, audit.dead_lettered);
     let dead = audit.undecodable.len() as u64;
     if counted != (audit.position.0.saturating_sub(dead), dead) {
         finding.violate(format!(
-            "the pipeline counts {} events applied and {} dead-lettered up to position {}; {dead} can't be decoded",
+            "the pipeline counts {} events applied and {} dead-lettered up to position {}; {dead} are dead letters",
             counted.0, counted.1, audit.position
         ));
     }
-    let kept = kept(dead_letters).await?;
+    let events = letters.iter().flat_map(|letter| &letter.events);
+    let kept: BTreeSet<Position> = events.map(|event| event.position).collect();
     for position in audit.undecodable.iter().filter(|position| !kept.contains(position)) {
         finding
             .violate(format!("position {position} was not applied, and no dead letter holds it"));
     }
-    Ok(finding.examined(audit.position, &format!("positions, {dead} of them dead-lettered")))
-}
-
-/// Positions whose events are kept as dead letters.
-async fn kept(dead_letters: &DeadLetters) -> Result<BTreeSet<Position>> {
-    let letters = dead_letters.list(Position::START, usize::MAX).await?;
-    Ok(letters.iter().flat_map(|letter| &letter.events).map(|event| event.position).collect())
+    finding.examined(audit.position, &format!("positions, {dead} of them dead-lettered"))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millrace_events::{EventId, Position, Topic};
+use millrace_events::{EventId, Frontier, Position, Topic};
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{OwnedHeaders, OwnedMessage};
@@ -16,7 +16,7 @@ use crate::log::message::{self, Place};
 use crate::log::{client, failed};
 use crate::pgoutput::OutboxRow;
 use crate::relay::blocking;
-use crate::{End, Error, Frontier, RelayOptions, trace};
+use crate::{End, Error, RelayOptions, trace};
 
 /// How often to try again to hand over a message while librdkafka's queue is full.
 const FULL_QUEUE_PAUSE: Duration = Duration::from_millis(1);

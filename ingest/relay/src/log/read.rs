@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use millrace_events::{EventId, Position, Topic};
+use millrace_events::{EventId, Frontier, Position, Topic};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -12,7 +12,7 @@ use crate::known::{Known, Logged};
 use crate::log::message::{self, Place};
 use crate::log::topics::TopicInfo;
 use crate::log::{ANSWER_TIMEOUT, client, failed};
-use crate::{Error, Frontier, Mark, RelayOptions};
+use crate::{Error, Mark, RelayOptions};
 
 /// The log compared with a mark.
 pub(crate) enum Compared {

@@ -93,6 +93,7 @@ mod tests {
             timeline: 1,
             slot: "millrace_relay".into(),
             incarnation: 1,
+            orphaned: Vec::new(),
             durable: mark(100),
             confirmed: mark(50),
         }

@@ -1,104 +1,22 @@
-//! The log compared with the outbox rows there are: what it lacks, and which positions are missing.
+//! Positions that were given out and are missing in the log.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use millrace_events::{EventId, Lsn, Position};
 
 use crate::log::message::Place;
 use crate::log::read::{self, Scanned};
 use crate::log::topics::TopicInfo;
-use crate::recover::plan::PlannedRow;
-use crate::recover::snapshot::Rows;
 use crate::{Error, RelayOptions};
 
-/// What a recovery has to do to the log.
-#[derive(Debug)]
-pub(crate) struct Survey {
-    /// The last position in use, once the tombstones are there.
-    pub(crate) last: Position,
-    /// The last position whose event the outbox has.
-    pub(crate) restored: Position,
-    /// Distinct events in the log.
-    pub(crate) events: u64,
-    pub(crate) tombstones: Vec<Place>,
-    /// In the order of recording, which keeps the order of each aggregate.
-    pub(crate) lacking: Vec<PlannedRow>,
-}
-
-/// Reads the whole log, whose positions up to `used` were given out. What was in flight when the slot
-/// was lost, or what the broker lost, may be missing.
-pub(crate) fn survey(
-    options: &RelayOptions,
-    topics: &[TopicInfo],
-    used: Position,
-    mut rows: Rows,
-) -> Result<Survey, Error> {
-    let mut present = Present::default();
-    let mut in_log = HashSet::new();
-    let mut restored = Position::START;
-    read::scan(options, topics, |Scanned { place, event_id, .. }| {
-        present.add(place);
-        if rows.contains_key(&event_id) {
-            restored = restored.max(place.position);
-            in_log.insert(event_id);
-        }
-        Ok(())
-    })?;
-    let torn = match present.whole_until(used) {
-        whole if whole >= present.last_end.max(used) => Torn::default(),
-        whole => torn(whole, used, &tail(options, topics, whole)?),
-    };
-    let last = torn.tombstones.iter().map(|place| place.position);
-    let last = last.fold(present.last.max(used), Position::max);
-    // Events of a transaction with a tombstone become dead letters: they are sent once more.
-    for event_id in &torn.dead {
-        in_log.remove(event_id);
-    }
-    rows.retain(|event_id, _| !in_log.contains(event_id));
-    let mut lacking: Vec<_> = rows.into_values().collect();
-    lacking
-        .sort_unstable_by(|a, b| (&a.recorded_at, a.event_id).cmp(&(&b.recorded_at, b.event_id)));
-    Ok(Survey { last, restored, events: present.events, tombstones: torn.tombstones, lacking })
-}
-
-/// Which positions the log has: a bit for each.
-#[derive(Debug, Default)]
-struct Present {
-    bits: Vec<u64>,
-    last: Position,
-    /// The last transaction reaches up to here.
-    last_end: Position,
-    /// Distinct events.
-    events: u64,
-}
-
-impl Present {
-    fn add(&mut self, place: Place) {
-        let (word, bit) = ((place.position.0 / 64) as usize, 1 << (place.position.0 % 64));
-        if word >= self.bits.len() {
-            self.bits.resize(word + 1, 0);
-        }
-        self.events += u64::from(self.bits[word] & bit == 0);
-        self.bits[word] |= bit;
-        self.last = self.last.max(place.position);
-        self.last_end = self.last_end.max(Position(place.position.0 + place.m - place.n));
-    }
-
-    /// Every position up to here is there, looking no further than what was begun or given out.
-    fn whole_until(&self, used: Position) -> Position {
-        let end = self.last_end.max(used).0;
-        let is_there = |position: &u64| {
-            let word = self.bits.get((position / 64) as usize).copied().unwrap_or_default();
-            word & (1 << (position % 64)) != 0
-        };
-        Position((1..=end).take_while(is_there).last().unwrap_or_default())
-    }
-}
-
-type Tail = BTreeMap<u64, (Place, EventId)>;
+pub(crate) type Tail = BTreeMap<u64, (Place, EventId)>;
 
 /// The log's events after `whole`, and before it those of the same transaction.
-fn tail(options: &RelayOptions, topics: &[TopicInfo], whole: Position) -> Result<Tail, Error> {
+pub(crate) fn tail(
+    options: &RelayOptions,
+    topics: &[TopicInfo],
+    whole: Position,
+) -> Result<Tail, Error> {
     let mut cut = None;
     read::scan(options, topics, |Scanned { place, .. }| {
         if place.position == whole && place.n < place.m {
@@ -118,15 +36,15 @@ fn tail(options: &RelayOptions, topics: &[TopicInfo], whole: Position) -> Result
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Torn {
+pub(crate) struct Torn {
     /// The missing positions, each with the transaction it belongs to.
-    tombstones: Vec<Place>,
+    pub(crate) tombstones: Vec<Place>,
     /// Events that are there, of transactions that are not whole.
-    dead: Vec<EventId>,
+    pub(crate) dead: Vec<EventId>,
 }
 
 /// Finds the missing positions after `whole`, up to `used` and to the end of the last transaction begun.
-fn torn(whole: Position, used: Position, tail: &Tail) -> Torn {
+pub(crate) fn torn(whole: Position, used: Position, tail: &Tail) -> Torn {
     let mut torn = Torn::default();
     let mut next = tail.first_key_value().map_or(whole.0 + 1, |(&first, _)| first.min(whole.0 + 1));
     while let Some((_, &(place, _))) = tail.range(next..).next() {
@@ -219,16 +137,5 @@ mod tests {
         let torn = torn(START, Position(13), &tail(&[(11, 1, 1)]));
         assert_eq!(filled(&torn), [(12, 1, 2), (13, 2, 2)]);
         assert!(dead(&torn).is_empty());
-    }
-
-    #[test]
-    fn what_is_there_is_counted_once_and_holes_are_seen() {
-        let mut present = Present::default();
-        for (place, _) in tail(&[(1, 1, 1), (2, 1, 1), (64, 1, 3)]).into_values() {
-            present.add(place);
-            present.add(place);
-        }
-        assert_eq!((present.events, present.last, present.last_end.0), (3, Position(64), 66));
-        assert_eq!(present.whole_until(Position(0)), Position(2));
     }
 }

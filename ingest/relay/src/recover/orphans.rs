@@ -4,28 +4,42 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
+use millrace_events::{Position, PositionRange};
+
 use crate::log::read::{self, Scanned};
 use crate::log::topics::TopicInfo;
-use crate::recover::gaps::Survey;
+use crate::recover::found::Found;
 use crate::recover::{Orphans, RestorePoint};
 use crate::{Error, RelayOptions};
 
-/// Writes a JSON line for each event after the restore point. Commits are in the order of positions,
-/// so a restored database has all events up to some position and none after it.
+/// The end of the log's last transaction that the database has. Commits are in the order of positions, so
+/// it has everything up to there. What it has behind it, of a transaction cut in two, is sent again.
+pub(crate) fn restore_point(
+    log: &Found,
+    orphaned: &[PositionRange],
+    named: RestorePoint,
+) -> Result<Position, Error> {
+    let found = log.restored(orphaned);
+    let restored = match named {
+        RestorePoint::Outbox if found == Position::START && log.events > 0 => {
+            return Err(Error::RestorePointUnknown { events: log.events });
+        }
+        RestorePoint::Position(named) if found != Position::START && named != found => {
+            return Err(Error::RestorePointKnown { named, found });
+        }
+        RestorePoint::Position(named) => named,
+        RestorePoint::Outbox => found,
+    };
+    Ok(log.transaction_end(restored))
+}
+
+/// Writes a JSON line for each event after the restore point.
 pub(crate) fn list(
     options: &RelayOptions,
     topics: &[TopicInfo],
-    survey: &Survey,
-    restored_to: RestorePoint,
+    restored: Position,
     path: PathBuf,
 ) -> Result<Orphans, Error> {
-    let restored = match restored_to {
-        RestorePoint::Position(position) => position,
-        RestorePoint::Outbox if survey.restored.0 == 0 && survey.events > 0 => {
-            return Err(Error::RestorePointUnknown { events: survey.events });
-        }
-        RestorePoint::Outbox => survey.restored,
-    };
     let failed =
         |source| Error::State { path: path.clone(), doing: "list the orphaned events", source };
     let mut file = BufWriter::new(File::create(&path).map_err(failed)?);

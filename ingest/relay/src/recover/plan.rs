@@ -1,6 +1,6 @@
 //! What a recovery is about to publish, durable before it begins.
 
-use millrace_events::{EventId, Lsn, Position};
+use millrace_events::{EventId, Lsn, Position, PositionRange};
 use serde::{Deserialize, Serialize};
 
 use crate::log::message::Place;
@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) timeline: u32,
     pub(crate) slot: String,
     pub(crate) incarnation: u32,
+    #[serde(default)]
+    pub(crate) orphaned: Vec<PositionRange>,
     /// The new slot starts here; the rows were committed before.
     pub(crate) lsn: Lsn,
     /// Position of the first row.

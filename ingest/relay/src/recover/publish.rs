@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use millrace_events::{EventId, Position};
+use millrace_events::{EventId, Frontier, Position};
 use sqlx::{AssertSqlSafe, FromRow, PgPool};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::pgoutput::OutboxRow;
 use crate::postgres::{failed, inspect};
 use crate::recover::plan::{Plan, PlannedRow};
 use crate::relay::blocking;
-use crate::{End, Ends, Error, Frontier, LastEvent, Mark, Pair, RelayOptions, StateDir};
+use crate::{End, Ends, Error, LastEvent, Mark, Pair, RelayOptions, StateDir};
 
 /// Rows read and published in one go.
 const CHUNK: usize = 1000;
@@ -59,8 +59,13 @@ pub(crate) async fn finish(
     let ends = blocking(move || ends(&asked, &of)).await?;
     let position = Position(place.position.0 - 1);
     // Readers learn of a new incarnation before its first event: its LSNs may be lower than the last told.
-    let (at, incarnation) = ((options.clock)(), plan.incarnation);
-    publisher.frontier(&Frontier { lsn: plan.lsn, position, at, incarnation })?;
+    publisher.frontier(&Frontier {
+        lsn: plan.lsn,
+        position,
+        at: (options.clock)(),
+        incarnation: plan.incarnation,
+        orphaned: plan.orphaned.clone(),
+    })?;
     publisher.flush(TELL_MAX).await?;
     let mark = Mark { lsn: plan.lsn, position, ends, last };
     let pair = Pair {
@@ -68,6 +73,7 @@ pub(crate) async fn finish(
         timeline: plan.timeline,
         slot: plan.slot,
         incarnation: plan.incarnation,
+        orphaned: plan.orphaned,
         durable: mark.clone(),
         confirmed: mark,
     };

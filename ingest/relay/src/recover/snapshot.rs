@@ -13,13 +13,19 @@ use crate::recover::plan::PlannedRow;
 /// Each row, by its event's id.
 pub(crate) type Rows = HashMap<EventId, PlannedRow>;
 
-/// All rows of all outboxes, without their envelopes.
-pub(crate) async fn rows(pool: &PgPool, publication: &str, snapshot: &str) -> Result<Rows, Error> {
+/// All rows of all outboxes, without their envelopes, as the exported snapshot shows them; as they are
+/// now without one.
+pub(crate) async fn rows(
+    pool: &PgPool,
+    publication: &str,
+    snapshot: Option<&str>,
+) -> Result<Rows, Error> {
     let doing = "read the outbox tables";
     let mut transaction = pool.begin().await.map_err(failed(doing))?;
     // The name comes from PostgreSQL itself; `set transaction` takes no parameters.
     let sql = format!(
-        "set transaction isolation level repeatable read, read only; set transaction snapshot '{snapshot}'"
+        "set transaction isolation level repeatable read, read only{}",
+        snapshot.map(|name| format!("; set transaction snapshot '{name}'")).unwrap_or_default()
     );
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *transaction).await.map_err(failed(doing))?;
     let mut rows = Rows::new();

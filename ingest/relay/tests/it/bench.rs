@@ -160,7 +160,7 @@ impl Bench {
         Ok(log)
     }
 
-    pub async fn frontiers(&self) -> Result<Vec<millrace_relay::Frontier>> {
+    pub async fn frontiers(&self) -> Result<Vec<millrace_events::Frontier>> {
         let brokers = self.kafka.brokers().to_owned();
         tokio::task::spawn_blocking(move || {
             let mut frontiers = Vec::new();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use millrace_events::Position;
+use millrace_events::{Position, PositionRange};
 use millrace_local::testing;
 use millrace_relay::StateDir;
 use millrace_relay::recover::{self, RestorePoint};
@@ -130,7 +130,10 @@ async fn a_database_restored_from_a_backup() -> Result<()> {
     log.sort_by_key(|logged| logged.position);
     ensure!(log.iter().map(|logged| logged.position).eq(1..=13));
     ensure!(log[10].event_id == fresh[0]);
-    ensure!(bench.frontiers().await?.last().is_some_and(|told| told.incarnation == 2));
+    let frontiers = bench.frontiers().await?;
+    let told = frontiers.last().context("no frontier")?;
+    let orphaned = [PositionRange { first: Position(8), last: Position(10) }];
+    ensure!((told.incarnation, &told.orphaned[..]) == (2, &orphaned[..]), "{told:?}");
     Ok(())
 }
 
@@ -143,9 +146,15 @@ async fn a_backup_whose_end_nobody_knows() -> Result<()> {
     bench.pool = pool;
     let refused = recover::new_incarnation(&bench.options(), RestorePoint::Outbox).await;
     ensure!(refused.is_err_and(|error| error.code() == "restore_point_unknown"));
-    let named = RestorePoint::Position(Position(2));
-    let recovered = recover::new_incarnation(&bench.options(), named).await?;
+    let named = |position| RestorePoint::Position(Position(position));
+    let recovered = recover::new_incarnation(&bench.options(), named(2)).await?;
     ensure!(recovered.orphans.is_some_and(|orphans| orphans.events == 3));
+    // Whoever named a wrong one names the right one.
+    recover::new_incarnation(&bench.options(), named(4)).await?;
+    let frontiers = bench.frontiers().await?;
+    let told = frontiers.last().context("no frontier")?;
+    let orphaned = [PositionRange { first: Position(5), last: Position(5) }];
+    ensure!((told.incarnation, &told.orphaned[..]) == (3, &orphaned[..]), "{told:?}");
     Ok(())
 }
 
@@ -162,5 +171,32 @@ async fn no_remedy_while_a_relay_runs() -> Result<()> {
     ensure!(refused.is_err_and(|error| error.code() == "slot_busy"));
     stop(relay).await?;
     ensure!(StateDir::lock(bench.state.path()).is_ok());
+    Ok(())
+}
+
+/// What a recovery sends is one transaction of the log, though it was many of the database: a backup may
+/// end inside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_that_ends_inside_what_a_recovery_sent() -> Result<()> {
+    let mut bench = Bench::start().await?;
+    bench.send(4).await?;
+    let unheard = bench.commit_some(5).await?;
+    drop_slot(&bench).await?;
+    let recovered = recover::lost_slot(&bench.options()).await?;
+    ensure!((recovered.published, recovered.position) == (5, Position(9)), "{recovered:?}");
+
+    let (server, pool) = restored(&bench, 6).await?;
+    bench.postgres = server;
+    bench.pool = pool;
+    let recovered = recover::new_incarnation(&bench.options(), RestorePoint::Outbox).await?;
+    ensure!(recovered.orphans.is_some_and(|orphans| orphans.events == 5));
+    // The two that the backup does have are sent again.
+    ensure!((recovered.published, recovered.position) == (2, Position(11)));
+    let frontiers = bench.frontiers().await?;
+    let told = frontiers.last().context("no frontier")?;
+    ensure!(told.orphaned == [PositionRange { first: Position(5), last: Position(9) }], "{told:?}");
+    let log = bench.whole_log().await?;
+    let again: Vec<_> = log[9..].iter().map(|logged| logged.event_id).collect();
+    ensure!(again == unheard[..2], "{again:?}");
     Ok(())
 }

@@ -2,18 +2,7 @@
 
 use std::collections::VecDeque;
 
-use millrace_events::{Lsn, Position};
-use serde::Deserialize;
-
-/// A message of the control topic: every event committed at or before `lsn` has a position up to
-/// `position`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Frontier {
-    pub lsn: Lsn,
-    pub position: Position,
-    /// Which life of the database the LSN belongs to: restored from a backup, it counts from there again.
-    pub incarnation: u32,
-}
+use millrace_events::{Frontier, Lsn, Position};
 
 /// More than the relay sends in a second; beyond it only the newest is kept.
 const PENDING_MAX: usize = 1024;
@@ -30,7 +19,7 @@ impl Frontiers {
     /// Learns of a frontier. One that says less than what is known is ignored: the relay repeats itself
     /// after a crash. One of a new incarnation ends what was known, since LSNs of two don't compare.
     pub fn note(&mut self, frontier: &Frontier) {
-        let Frontier { lsn, position, incarnation } = *frontier;
+        let Frontier { lsn, position, incarnation, .. } = *frontier;
         if incarnation < self.incarnation {
             return;
         }
@@ -76,7 +65,8 @@ mod tests {
 
     fn note(frontiers: &mut Frontiers, incarnation: u32, lsn: u64, position: u64) {
         let (lsn, position) = (Lsn(lsn), Position(position));
-        frontiers.note(&Frontier { lsn, position, incarnation });
+        let at = chrono::DateTime::UNIX_EPOCH;
+        frontiers.note(&Frontier { lsn, position, at, incarnation, orphaned: Vec::new() });
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The reading thread: messages in, epochs out, one after the other.
 
-use std::collections::{BTreeMap, HashSet};
+mod copies;
+mod orphans;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +12,7 @@ use millrace_events::Position;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
 
 use super::SourceStatus;
 use super::gap::{GapWatch, Waited};
@@ -17,7 +21,7 @@ use crate::assemble::Size;
 use crate::copy::{CopyHandle, CopyReader, Ids};
 use crate::log::{Log, LogOptions, Odd, pump};
 use crate::metrics::{self, Given};
-use crate::{Assembler, CutEpoch, Cutter, Error, Message, Offer, SourceEpoch, SourceOptions};
+use crate::{Assembler, CutEpoch, Cutter, Error, Offer, SourceEpoch, SourceOptions};
 
 /// How long to sleep at most when there is nothing to do.
 const IDLE: Duration = Duration::from_millis(20);
@@ -48,6 +52,8 @@ pub(super) struct Run {
     reopen: bool,
     /// Ids of one file of the second copy.
     copied_ids: Ids,
+    /// Where there are orphans: the events of replayed letters, with what their letters are called by.
+    replayed: HashMap<Uuid, Vec<Position>>,
 }
 
 /// By topic, then by partition.
@@ -76,6 +82,7 @@ impl Run {
             reopened_for: None,
             reopen: false,
             copied_ids: Ids::new(),
+            replayed: HashMap::new(),
         };
         let mut opened = Some(opened);
         if let Err(error) = run.read_all(from_copy, &mut opened) {
@@ -93,10 +100,17 @@ impl Run {
         from_copy: bool,
         opened: &mut Option<oneshot::Sender<Result<(), Error>>>,
     ) -> Result<(), Error> {
+        let options = LogOptions::live(&self.options);
+        // Which events are orphans has to be known before the first is passed.
+        let stop = self.link.stop.clone();
+        let is_over = || stop.load(Ordering::Relaxed);
+        let known = self.cutter.last_cut().incarnation;
+        if let Some(frontier) = options.newest_frontier(known, is_over)? {
+            self.hear(&frontier)?;
+        }
         if from_copy && !self.read_copy(opened)? {
             return Ok(());
         }
-        let options = LogOptions::live(&self.options);
         let mut from = self.remember()?;
         loop {
             let reader = std::thread::current();
@@ -116,22 +130,6 @@ impl Run {
                 self.options.remembered_events,
             );
         }
-    }
-
-    /// Learns the ids of the last events passed: from the second copy where it has them; the others
-    /// come with the messages from the given offsets on.
-    fn remember(&mut self) -> Result<Offsets, Error> {
-        let count = self.options.remembered_events;
-        let mut copied = Offsets::new();
-        if let Some(copy) = &self.options.copy {
-            let oldest = self.cutter.position().0.saturating_sub(count as u64);
-            let (ids, offsets) = self.link.runtime.block_on(copy.ids_after(Position(oldest)))?;
-            for (position, id) in ids {
-                self.assembler.remember(position, id);
-            }
-            copied = offsets;
-        }
-        Ok(read_from(self.assembler.offsets(), &copied, count))
     }
 
     /// Reads the second copy to its end.
@@ -166,8 +164,7 @@ impl Run {
         let was_full = self.is_full();
         let read = if was_full { 0 } else { self.read(log)? };
         while let Some(frontier) = log.read_frontier() {
-            self.assembler.hear_of(frontier.position);
-            self.cutter.frontiers.note(&frontier);
+            self.hear(&frontier)?;
         }
         let gave = match self.give_if_due()? {
             Gave::Closed => return Ok(false),
@@ -211,34 +208,6 @@ impl Run {
         Ok(pumped.messages)
     }
 
-    /// Checks a copy too old to be remembered against the second copy of the log.
-    fn verify(&mut self, message: &Message) -> Result<(), Error> {
-        let position = message.position;
-        let known = |ids: &Ids| {
-            let index = ids.binary_search_by_key(&position, |(position, _)| *position).ok()?;
-            Some(ids[index].1)
-        };
-        let mut id = known(&self.copied_ids);
-        if let (None, Some(copy)) = (id, &self.options.copy) {
-            self.copied_ids = self.link.runtime.block_on(copy.ids(position))?;
-            id = known(&self.copied_ids);
-        }
-        match id {
-            None => Err(self.assembler.too_old(message)),
-            Some(known) if known == message.event_id => {
-                self.copies_dropped += 1;
-                metrics::copies_dropped(1);
-                Ok(())
-            }
-            Some(known) => Err(Error::CopyDiffers {
-                position,
-                known,
-                found: message.event_id,
-                place: message.place(),
-            }),
-        }
-    }
-
     fn give_if_due(&mut self) -> Result<Gave, Error> {
         let ready = self.assembler.ready();
         let is_due = if ready.events == 0 {
@@ -272,9 +241,7 @@ impl Run {
         let CutEpoch { epoch, dead_letters } = self.cutter.cut(&messages, offsets)?;
         let decoding = started.elapsed();
         for letter in &dead_letters {
-            let reason = letter.events.first().map(|event| event.reason.as_str());
-            tracing::warn!(id = letter.id.0, events = letter.events.len(), reason, "dead letter");
-            self.link.runtime.block_on(self.options.dead_letters.keep(letter))?;
+            self.link.runtime.block_on(self.keep(letter))?;
         }
         let now = (self.options.clock)();
         let given = Given {

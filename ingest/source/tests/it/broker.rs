@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use chrono::Utc;
-use millrace_events::{Lsn, Position, Topic, header};
+use chrono::{DateTime, Utc};
+use millrace_events::{Frontier, Lsn, Position, PositionRange, Topic, header};
 use millrace_local::testing::Kafka;
 use millrace_source::{
     Cut, DeadLetters, EpochTarget, Error, LogCopy, Message, Source, SourceEpoch, SourceOptions,
@@ -40,7 +40,9 @@ impl Broker {
             created.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
         }
         let producer = config.set("enable.idempotence", "true").set("linger.ms", "2").create()?;
-        Ok(Self { kafka, producer, folder: TempDir::new()? })
+        let broker = Self { kafka, producer, folder: TempDir::new()? };
+        broker.append_frontier(0, 0)?;
+        Ok(broker)
     }
 
     pub fn store(&self) -> Arc<LocalFileSystem> {
@@ -113,13 +115,26 @@ impl Broker {
     }
 
     pub fn append_frontier(&self, lsn: u64, position: u64) -> anyhow::Result<()> {
-        let value = serde_json::json!({
-            "lsn": Lsn(lsn), "position": position, "at": "2026-03-01T00:00:00Z", "incarnation": 1,
-        });
-        let value = value.to_string();
-        self.send(
-            BaseRecord::to(Topic::FRONTIER).partition(0).key(&b""[..]).payload(value.as_bytes()),
-        )?;
+        self.append_life(1, lsn, position, &[])
+    }
+
+    /// Tells a frontier of a database that was restored, and what it lacks.
+    pub fn append_life(
+        &self,
+        incarnation: u32,
+        lsn: u64,
+        position: u64,
+        orphaned: &[PositionRange],
+    ) -> anyhow::Result<()> {
+        let frontier = Frontier {
+            lsn: Lsn(lsn),
+            position: Position(position),
+            at: DateTime::UNIX_EPOCH,
+            incarnation,
+            orphaned: orphaned.to_vec(),
+        };
+        let value = serde_json::to_vec(&frontier)?;
+        self.send(BaseRecord::to(Topic::FRONTIER).partition(0).key(&b""[..]).payload(&value))?;
         Ok(self.producer.flush(DEADLINE)?)
     }
 

@@ -5,5 +5,6 @@ mod broker;
 mod decode;
 mod given;
 mod metrics;
+mod restored;
 mod source;
 mod trace;

@@ -8,6 +8,7 @@ mod invariants;
 mod invoice;
 mod ledger;
 mod masters;
+mod migrations;
 mod numbers;
 mod outbox;
 mod problems;

@@ -10,7 +10,8 @@ use crate::Result;
 
 /// Epochs in order of position, without gaps.
 pub trait EpochFeed: Send {
-    /// The next epoch; waits while there is none.
+    /// The next epoch; waits while there is none. [`crate::Error::PastChanged`] when epochs before it
+    /// would be others today: the views then start over.
     fn next_epoch(&mut self) -> BoxFuture<'_, Result<SourceEpoch>>;
     /// The last position known to be in the log.
     fn log_end(&self) -> Position;
@@ -27,11 +28,12 @@ pub enum Purpose {
 
 /// Opens feeds.
 pub trait OpenFeed: Send + Sync {
-    /// A feed whose first epoch begins behind `start`.
+    /// A feed whose first epoch begins behind `start`; fails as [`EpochFeed::next_epoch`].
     fn open(&self, start: Cut, purpose: Purpose) -> BoxFuture<'_, Result<Box<dyn EpochFeed>>>;
 }
 
-/// A place in the feed and what was known there; kept with the engine's state.
+/// A place in the feed and what was known there; kept with the engine's state, but for the frontier:
+/// that is the relay's to tell after a restart, since the database may be in another life by then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     pub cut: Cut,
@@ -43,8 +45,7 @@ const EPOCH: &str = "epoch";
 const POSITION: &str = "position";
 const APPLIED: &str = "applied";
 const DEAD_LETTERED: &str = "dead_lettered";
-const FRONTIER_LSN: &str = "frontier_lsn";
-const FRONTIER_POSITION: &str = "frontier_position";
+const INCARNATION: &str = "incarnation";
 const AS_OF: &str = "as_of_us";
 /// Offsets are named `offset/<topic>/<partition>`.
 const OFFSET: &str = "offset/";
@@ -56,10 +57,7 @@ impl Place {
         engine.set(POSITION, self.cut.position.0);
         engine.set(APPLIED, self.cut.applied);
         engine.set(DEAD_LETTERED, self.cut.dead_lettered);
-        if let Some((lsn, position)) = self.frontier {
-            engine.set(FRONTIER_LSN, lsn.0);
-            engine.set(FRONTIER_POSITION, position.0);
-        }
+        engine.set(INCARNATION, u64::from(self.cut.incarnation));
         if let Some(as_of) = self.as_of {
             engine.set(AS_OF, u64::try_from(as_of.timestamp_micros()).unwrap_or_default());
         }
@@ -79,6 +77,7 @@ impl Place {
             position: Position(number(POSITION)),
             applied: number(APPLIED),
             dead_lettered: number(DEAD_LETTERED),
+            incarnation: u32::try_from(number(INCARNATION)).unwrap_or_default(),
             ..Cut::default()
         };
         for (name, offset) in engine.iter() {
@@ -91,12 +90,10 @@ impl Place {
             }
             offsets[partition] = i64::try_from(offset).unwrap_or_default();
         }
-        let frontier =
-            engine.get(FRONTIER_LSN).map(|lsn| (Lsn(lsn), Position(number(FRONTIER_POSITION))));
         let as_of = engine
             .get(AS_OF)
             .and_then(|at| DateTime::from_timestamp_micros(i64::try_from(at).ok()?));
-        Self { cut, frontier, as_of }
+        Self { cut, frontier: None, as_of }
     }
 }
 
@@ -112,10 +109,11 @@ mod tests {
                 position: Position(90),
                 applied: 88,
                 dead_lettered: 2,
+                incarnation: 3,
                 offsets: [("a.b/c".to_owned(), (0..12).collect()), ("d".to_owned(), vec![7])]
                     .into(),
             },
-            frontier: Some((Lsn(1 << 40), Position(90))),
+            frontier: None,
             as_of: DateTime::from_timestamp_micros(1_700_000_000_123_456),
         };
         assert_eq!(Place::from_engine(&place.to_engine()), place);

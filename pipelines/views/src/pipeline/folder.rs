@@ -2,6 +2,7 @@
 //! journal of batches that may have been sent.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,34 @@ pub(super) struct Folder {
     saved: VecDeque<(String, Position)>,
     /// All unsent epochs up to this one are in files.
     saved_epoch: u64,
+}
+
+/// What views and marts are filled from: a log, in one life of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lineage {
+    log: String,
+    pub incarnation: u32,
+}
+
+impl Lineage {
+    fn read(text: &str) -> Option<Self> {
+        let (log, incarnation) = match text.split_once('.') {
+            Some((log, incarnation)) => (log, incarnation.parse().ok()?),
+            None => (text, 1),
+        };
+        Some(Self { log: log.to_owned(), incarnation })
+    }
+}
+
+/// `<log>`, and in later lives `<log>.<incarnation>`.
+impl fmt::Display for Lineage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.log)?;
+        match self.incarnation {
+            1 => Ok(()),
+            later => write!(formatter, ".{later}"),
+        }
+    }
 }
 
 /// An engine to go on with.
@@ -86,18 +115,28 @@ impl Folder {
         })
     }
 
-    /// Names the log this folder has followed; made at the first start.
-    pub fn lineage(&self) -> Result<String> {
+    /// What this folder has followed; begun at the first start.
+    pub fn lineage(&self) -> Result<Lineage> {
         let mut store = DirStore::open(&self.root)?;
         if let Some(bytes) = store.read(LINEAGE)? {
-            return String::from_utf8(bytes).map_err(|_| Error::Damaged {
+            let known = str::from_utf8(&bytes).ok().and_then(Lineage::read);
+            return known.ok_or_else(|| Error::Damaged {
                 path: self.root.join(LINEAGE).display().to_string(),
-                problem: "it is not text; remove the folder to start over".to_owned(),
+                problem: "it can't be read; remove the folder to start over".to_owned(),
             });
         }
-        let lineage = Uuid::new_v4().simple().to_string();
-        store.replace(LINEAGE, lineage.as_bytes())?;
+        let lineage = Lineage { log: Uuid::new_v4().simple().to_string(), incarnation: 1 };
+        store.replace(LINEAGE, lineage.to_string().as_bytes())?;
         Ok(lineage)
+    }
+
+    /// Forgets everything: the log is followed from its start, under another incarnation of the
+    /// database, so that marts are filled anew as well.
+    pub fn start_over(&mut self, incarnation: u32) -> Result<()> {
+        let lineage = Lineage { incarnation, ..self.lineage()? };
+        // This first: whoever is interrupted here finds marts that lack what the checkpoint has.
+        DirStore::open(&self.root)?.replace(LINEAGE, lineage.to_string().as_bytes())?;
+        self.wipe()
     }
 
     /// The engine as of the newest sound checkpoint; a fresh one where there is none, or where it does

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::hub::Hub;
 use super::run::Input;
-use super::{Published, Status, Subscription};
+use super::{Published, Status, StreamPlace, Subscription};
 use crate::{Error, Registry, Result, View};
 
 /// What a read waits for.
@@ -37,6 +37,8 @@ impl fmt::Display for Target {
 #[derive(Clone, Debug)]
 pub struct ViewSnapshot {
     pub snapshot: Arc<Snapshot>,
+    /// The life of the database whose events these are.
+    pub incarnation: u32,
     pub epoch: u64,
     /// All events up to here are included.
     pub position: Position,
@@ -48,6 +50,7 @@ impl ViewSnapshot {
     pub(super) fn of(published: &Published, view: usize) -> Self {
         Self {
             snapshot: Arc::clone(&published.snapshots[view]),
+            incarnation: published.incarnation,
             epoch: published.epoch,
             position: published.position,
             as_of: published.as_of,
@@ -110,7 +113,7 @@ impl PipelineHandle {
     ///
     /// # Errors
     /// As [`Self::snapshot`].
-    pub fn subscribe(&self, name: &str, from: Option<Position>) -> Result<Subscription> {
+    pub fn subscribe(&self, name: &str, from: Option<StreamPlace>) -> Result<Subscription> {
         Subscription::new(Arc::clone(&self.hub), name, self.live(name)?, from)
     }
 

@@ -20,6 +20,8 @@ use crate::{Error, Result, Serve, ViewChange};
 /// All live views as of one epoch, published at once.
 #[derive(Clone, Debug)]
 pub struct Published {
+    /// The life of the database whose events these are.
+    pub incarnation: u32,
     pub epoch: u64,
     /// All events up to here are included.
     pub position: Position,
@@ -122,6 +124,15 @@ impl Hub {
         }
         self.published.send_replace(Some(Arc::new(next)));
         false
+    }
+
+    /// The database was restored: its LSNs don't compare with the frontier's any more.
+    pub fn forget_frontier(&self) {
+        self.published.send_if_modified(|published| {
+            let Some(latest) = published else { return false };
+            Arc::make_mut(latest).frontier = None;
+            true
+        });
     }
 
     /// Forgets retained changes: streams can resume only behind `position`.

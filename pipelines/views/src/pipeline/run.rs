@@ -40,6 +40,10 @@ pub(super) enum Ended {
     Stopped,
     /// The marts lack what lies before the checkpoint: the views start over.
     Rebuild,
+    /// What was fed is not what counts any more: views and marts start over in this incarnation.
+    StartOver {
+        incarnation: u32,
+    },
 }
 
 /// Marts being kept.
@@ -73,6 +77,7 @@ pub(super) struct Worker {
     events_since: u64,
     is_changed: bool,
     latency: Option<Duration>,
+    pub incarnation: u32,
     /// Readers are ahead of the views, which are being filled again.
     is_rebuilding: bool,
 }
@@ -90,6 +95,7 @@ impl Worker {
         named.sort_by_key(|(_, index)| *index);
         let snapshots =
             named.iter().map(|(name, _)| engine.snapshot(name)).collect::<Result<_, _>>()?;
+        let incarnation = folder.lineage()?.incarnation;
         let published = hub.latest().ok().map(|latest| latest.position);
         let is_rebuilding = published.is_some_and(|published| published > place.cut.position);
         Ok(Self {
@@ -105,6 +111,7 @@ impl Worker {
             events_since: 0,
             is_changed: false,
             latency: None,
+            incarnation,
             is_rebuilding,
         })
     }
@@ -299,6 +306,7 @@ impl Worker {
         let age = |at: DateTime<Utc>| (published_at - at).to_std().unwrap_or_default();
         self.latency = oldest_event_at.map(age).or(self.latency);
         let next = Published {
+            incarnation: self.incarnation,
             epoch: self.engine.epoch(),
             position: self.place.cut.position,
             frontier: self.place.frontier,

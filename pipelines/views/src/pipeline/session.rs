@@ -1,5 +1,6 @@
 //! Starts a pipeline and keeps it going: feed, engine's thread, marts; again after a rebuild.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ impl Pipeline {
         feeds: Arc<dyn OpenFeed>,
     ) -> Result<PipelineHandle> {
         let hub = Arc::new(Hub::new(options, feeds));
-        let first = Session::open(Arc::clone(&hub), false).await?;
+        let first = Session::open(Arc::clone(&hub), Resume::Checkpoint).await?;
         let mut published = hub.watch();
         let task = tokio::spawn(drive(Arc::clone(&hub), first));
         // Snapshots are there from the first moment on.
@@ -78,13 +79,19 @@ async fn drive(hub: Arc<Hub>, first: Session) {
                 "the marts claim to be behind the start of the log; remove their database"
                     .to_owned()
             }
-            Ok(Ended::Rebuild) => match Session::open(Arc::clone(&hub), true).await {
-                Ok(next) => {
-                    session = next;
-                    continue;
+            Ok(ended) => {
+                let from = match ended {
+                    Ended::StartOver { incarnation } => Resume::Nothing { incarnation },
+                    _ => Resume::Start,
+                };
+                match Session::open(Arc::clone(&hub), from).await {
+                    Ok(next) => {
+                        session = next;
+                        continue;
+                    }
+                    Err(error) => error.to_string(),
                 }
-                Err(error) => error.to_string(),
-            },
+            }
             Err(error) => {
                 tracing::error!(%error, "the pipeline stops");
                 error.to_string()
@@ -95,6 +102,18 @@ async fn drive(hub: Arc<Hub>, first: Session) {
     }
 }
 
+/// What a session begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resume {
+    Checkpoint,
+    /// The start of the log; the marts keep what they have.
+    Start,
+    /// The start of the log, the marts as well, under another incarnation of the database.
+    Nothing {
+        incarnation: u32,
+    },
+}
+
 /// One run from a checkpoint, or from the start, to its end.
 struct Session {
     hub: Arc<Hub>,
@@ -102,12 +121,17 @@ struct Session {
 }
 
 impl Session {
-    async fn open(hub: Arc<Hub>, from_start: bool) -> Result<Self> {
+    async fn open(hub: Arc<Hub>, from: Resume) -> Result<Self> {
+        if let Resume::Nothing { .. } = from {
+            hub.forget_frontier();
+        }
         let options = hub.options.clone();
         let read = tokio::task::spawn_blocking(move || {
             let mut folder = Folder::open(&options.folder)?;
-            if from_start {
-                folder.wipe()?;
+            match from {
+                Resume::Checkpoint => {}
+                Resume::Start => folder.wipe()?,
+                Resume::Nothing { incarnation } => folder.start_over(incarnation)?,
             }
             let restored = folder.restore(&options)?;
             Ok::<_, Error>((folder, restored))
@@ -124,7 +148,7 @@ impl Session {
                 from,
                 unsent,
                 noted,
-                lineage: folder.lineage()?,
+                lineage: folder.lineage()?.to_string(),
                 log: Box::new(journal.clone()),
                 clock: Arc::clone(&hub.options.clock),
             };
@@ -139,6 +163,7 @@ impl Session {
     async fn run(self) -> Result<Ended> {
         let Self { hub, worker } = self;
         let start = worker.place.cut.clone();
+        let incarnation = worker.incarnation;
         let (inputs, received) = mpsc::channel(EPOCHS_AHEAD);
         // Weak: once the session is gone, so are its inputs, and the thread ends.
         *hub.asks.lock() = Some(inputs.downgrade());
@@ -153,13 +178,17 @@ impl Session {
         spawned.map_err(|error| Error::Stopped { reason: error.to_string() })?;
         let outcome = tokio::select! {
             outcome = &mut has_ended => outcome,
-            failure = feed(&hub, start, &inputs) => {
+            failure = feed(&hub, start, incarnation, &inputs) => {
                 let _ = inputs.send(Input::Stop).await;
                 let outcome = has_ended.await;
-                if let Some(failure) = failure {
-                    return Err(failure);
+                match failure {
+                    Some(Error::PastChanged { reason, incarnation }) => {
+                        tracing::warn!(reason, "views and marts are filled again from the log");
+                        Ok(Ok(Ended::StartOver { incarnation }))
+                    }
+                    Some(failure) => Ok(Err(failure)),
+                    None => outcome,
                 }
-                outcome
             }
             failure = marts_failed(loader.as_ref()) => {
                 let _ = inputs.send(Input::MartsFailed(failure)).await;
@@ -183,14 +212,19 @@ async fn marts_failed(loader: Option<&Loader>) -> millrace_olap::Error {
 
 /// Passes epochs on until told to stop, opening the feed again after failures that may pass. Gives
 /// what can't pass.
-async fn feed(hub: &Hub, start: Cut, inputs: &mpsc::Sender<Input>) -> Option<Error> {
+async fn feed(
+    hub: &Hub,
+    start: Cut,
+    incarnation: u32,
+    inputs: &mpsc::Sender<Input>,
+) -> Option<Error> {
     let mut stopping = hub.stopping.subscribe();
     let mut cut = start;
     let mut pause = RETRY_PAUSE;
     loop {
         let passed = cut.position;
         let outcome = tokio::select! {
-            outcome = pass_on(hub, &mut cut, inputs) => outcome,
+            outcome = pass_on(hub, &mut cut, incarnation, inputs) => outcome,
             _ = stopping.wait_for(|stopping| *stopping) => return None,
         };
         let Err(error) = outcome else { return None };
@@ -212,16 +246,40 @@ async fn feed(hub: &Hub, start: Cut, inputs: &mpsc::Sender<Input>) -> Option<Err
 }
 
 /// Passes epochs on until the engine's thread is gone; `cut` is behind the last one passed.
-async fn pass_on(hub: &Hub, cut: &mut Cut, inputs: &mpsc::Sender<Input>) -> Result<()> {
+async fn pass_on(
+    hub: &Hub,
+    cut: &mut Cut,
+    incarnation: u32,
+    inputs: &mpsc::Sender<Input>,
+) -> Result<()> {
     let mut feed = hub.feeds.open(cut.clone(), Purpose::Apply).await?;
     loop {
         let epoch = feed.next_epoch().await?;
+        if !epoch.is_empty() {
+            same_life(epoch.cut.incarnation.max(1), incarnation)?;
+        }
         let next = epoch.cut.clone();
         let log_end = feed.log_end();
         if inputs.send(Input::Epoch { epoch, log_end }).await.is_err() {
             return Ok(());
         }
         *cut = next;
+    }
+}
+
+/// Marts are named for one life of the database: epochs of another don't go into them, even if the views
+/// begin anew anyway.
+fn same_life(fed: u32, known: u32) -> Result<()> {
+    match fed.cmp(&known) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(Error::PastChanged {
+            reason: format!("the database is in incarnation {fed}, the marts in {known}"),
+            incarnation: fed,
+        }),
+        Ordering::Less => Err(Error::Feed {
+            reason: format!("it is still of incarnation {fed}, the marts are of {known}"),
+            retryable: true,
+        }),
     }
 }
 

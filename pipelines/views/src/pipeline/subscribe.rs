@@ -5,9 +5,12 @@ use std::sync::Arc;
 use millrace_events::Position;
 use tokio::sync::watch;
 
+use super::StreamPlace;
 use super::handle::ViewSnapshot;
 use super::hub::{Hub, Published};
 use crate::{Result, ViewChange};
+
+const RESTORED: &str = "the database was restored from a backup";
 
 /// What a subscriber is told next.
 #[derive(Clone, Debug)]
@@ -33,8 +36,9 @@ pub struct Subscription {
     view: usize,
     name: String,
     watch: watch::Receiver<Option<Arc<Published>>>,
-    /// Everything up to here has been told.
+    /// Everything up to here has been told, in this life of the database.
     told: Position,
+    incarnation: u32,
     next: Next,
 }
 
@@ -50,22 +54,30 @@ impl Subscription {
         hub: Arc<Hub>,
         name: &str,
         view: usize,
-        from: Option<Position>,
+        from: Option<StreamPlace>,
     ) -> Result<Self> {
         let watch = hub.watch();
-        let published = hub.latest()?.position;
+        let published = hub.latest()?;
         let next = match from {
             None => Next::Snapshot,
-            Some(from) if from > published => {
+            Some(from) if from.incarnation != published.incarnation => Next::Reset(RESTORED),
+            Some(from) if from.position > published.position => {
                 Next::Reset("the views are not as far as the stream was")
             }
-            Some(from) if hub.change_after(view, from).is_none() => {
+            Some(from) if hub.change_after(view, from.position).is_none() => {
                 Next::Reset("changes since then are not retained any more")
             }
             Some(_) => Next::Changes,
         };
-        let told = from.unwrap_or_default();
-        Ok(Self { hub, view, name: name.to_owned(), watch, told, next })
+        let told = from.map_or(Position::START, |from| from.position);
+        let incarnation = published.incarnation;
+        Ok(Self { hub, view, name: name.to_owned(), watch, told, incarnation, next })
+    }
+
+    /// The life of the database that the last update was of.
+    #[must_use]
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
     }
 
     /// The next update; waits while there is none. Dropping the future loses nothing.
@@ -82,13 +94,20 @@ impl Subscription {
                 Next::Snapshot => {
                     let published = self.hub.latest()?;
                     self.told = published.position;
+                    self.incarnation = published.incarnation;
                     self.next = Next::Changes;
                     return Ok(Update::Snapshot(ViewSnapshot::of(&published, self.view)));
                 }
                 Next::Changes => {}
             }
             self.watch.borrow_and_update();
-            match self.hub.change_after(self.view, self.told) {
+            let change = self.hub.change_after(self.view, self.told);
+            // Asked afterwards: a new life is published before its first change.
+            if self.hub.latest()?.incarnation != self.incarnation {
+                self.next = Next::Reset(RESTORED);
+                continue;
+            }
+            match change {
                 None => self.next = Next::Reset("the reader fell behind what is retained"),
                 Some(Some(change)) => {
                     self.told = change.position;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -12,7 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use millrace_events::{Lsn, Position, catalogue};
 use millrace_source::{Cut, SourceEpoch};
-use millrace_views::{EpochFeed, OpenFeed, Purpose, Result};
+use millrace_views::{EpochFeed, Error, OpenFeed, Purpose, Result};
 use parking_lot::Mutex;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -34,8 +35,18 @@ struct Logged {
 pub struct Log {
     transactions: Mutex<Vec<Vec<Logged>>>,
     length: watch::Sender<usize>,
+    life: Mutex<Life>,
     seed: Mutex<u64>,
     transactions_max: usize,
+}
+
+/// How often the database was restored, and the transactions that it lacks since.
+#[derive(Debug)]
+struct Life {
+    incarnation: u32,
+    orphaned: Range<usize>,
+    /// Feeds give nothing for now.
+    is_held: bool,
 }
 
 impl Log {
@@ -43,7 +54,23 @@ impl Log {
     pub fn new(seed: u64, transactions_max: usize) -> Arc<Self> {
         let length = watch::Sender::new(0);
         let (transactions, seed) = (Mutex::new(vec![]), Mutex::new(seed));
-        Arc::new(Self { transactions, length, seed, transactions_max })
+        let life = Mutex::new(Life { incarnation: 1, orphaned: 0..0, is_held: false });
+        Arc::new(Self { transactions, length, life, seed, transactions_max })
+    }
+
+    /// The database is restored from a backup that ends before the last `lost` transactions. Feeds tell
+    /// of it and give nothing else until [`Log::release`].
+    pub fn restore(&self, lost: usize) {
+        let transactions = self.transactions.lock().len();
+        let mut life = self.life.lock();
+        let orphaned = transactions - lost..transactions;
+        *life = Life { incarnation: life.incarnation + 1, orphaned, is_held: true };
+        self.length.send_replace(transactions);
+    }
+
+    pub fn release(&self) {
+        self.life.lock().is_held = false;
+        self.length.send_modify(|_| ());
     }
 
     pub fn append(&self, transaction: Vec<Recorded>) {
@@ -107,7 +134,7 @@ impl EpochFeed for Feed {
             let mut length = self.log.length.subscribe();
             loop {
                 length.borrow_and_update();
-                if let Some(epoch) = self.cut_epoch() {
+                if let Some(epoch) = self.cut_epoch()? {
                     return Ok(epoch);
                 }
                 length.changed().await.expect("the log is held");
@@ -122,22 +149,39 @@ impl EpochFeed for Feed {
 }
 
 impl Feed {
-    fn cut_epoch(&mut self) -> Option<SourceEpoch> {
+    fn cut_epoch(&mut self) -> Result<Option<SourceEpoch>> {
+        let life = self.log.life.lock();
+        if self.cut.incarnation != life.incarnation && self.cut.position > Position::START {
+            let reason = "the database was restored".to_owned();
+            return Err(Error::PastChanged { reason, incarnation: life.incarnation });
+        }
+        if life.is_held {
+            return Ok(None);
+        }
+        self.cut.incarnation = life.incarnation;
         let transactions = self.log.transactions.lock();
         let end = |t: &Vec<Logged>| t.last().expect("no empty transaction").position;
         let first = transactions.partition_point(|t| end(t) <= self.cut.position);
         let count = self.rng.random_range(1..=self.log.transactions_max);
         let chosen: Vec<_> = transactions.iter().skip(first).take(count).collect();
         let mut tables: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
-        for event in chosen.iter().copied().flatten() {
-            tables.entry(event.table.clone()).or_default().push(event.row.clone());
+        for (index, transaction) in chosen.iter().enumerate() {
+            if life.orphaned.contains(&(first + index)) {
+                self.cut.dead_lettered += transaction.len() as u64;
+                continue;
+            }
+            for event in *transaction {
+                tables.entry(event.table.clone()).or_default().push(event.row.clone());
+            }
         }
         let events: Vec<_> = chosen.iter().copied().flatten().collect();
-        let (oldest, newest) = (events.first()?, events.last()?);
+        let (Some(oldest), Some(newest)) = (events.first(), events.last()) else {
+            return Ok(None);
+        };
         self.cut.epoch += 1;
         self.cut.position = newest.position;
-        self.cut.applied = newest.position.0;
-        Some(SourceEpoch {
+        self.cut.applied = newest.position.0 - self.cut.dead_lettered;
+        Ok(Some(SourceEpoch {
             number: self.cut.epoch,
             first_position: oldest.position,
             last_position: newest.position,
@@ -153,6 +197,6 @@ impl Feed {
             oldest_event_at: Some(oldest.at),
             newest_event_at: Some(newest.at),
             frontier: Some((Lsn((first + chosen.len()) as u64 * 100), newest.position)),
-        })
+        }))
     }
 }

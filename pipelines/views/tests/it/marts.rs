@@ -1,18 +1,21 @@
 //! OLP-1 and PIP-3: marts hold what views hold, through crashes, restarts and a lost ClickHouse.
 
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use arrow::util::display::array_value_to_string;
+use millrace_events::{Position, Token};
 use millrace_local::testing;
 use millrace_olap::{Connection, LoaderOptions};
-use millrace_views::{Mart, Pipeline, PipelineHandle, PipelineOptions, Target};
+use millrace_views::{Error, Mart, Pipeline, PipelineHandle, PipelineOptions, Target};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use secrecy::SecretString;
 
 use crate::events::Business;
 use crate::log::Log;
-use crate::pipeline::{SOON, feeds, options, runtime};
+use crate::pipeline::{SOON, every_live_view_is_true, feeds, options, runtime};
 
 fn with_marts(folder: &Path, server: &testing::ClickHouse) -> PipelineOptions {
     let connection = Connection::new(server.url(), server.user(), server.password());
@@ -160,5 +163,89 @@ fn without_clickhouse_views_go_on_and_checkpoints_hold_what_is_unsent() {
         assert!(audit.marts.is_err());
         assert!(audit.views.iter().all(|verified| verified.difference.is_none()), "{audit:?}");
         mended.shutdown().await;
+    });
+}
+
+/// How many raw events the marts hold behind `after`.
+async fn raw_events_after(pipeline: &PipelineHandle, after: Position) -> String {
+    let loader = pipeline.loader().expect("marts are kept");
+    let (clickhouse, database) = loader.clickhouse();
+    let sql =
+        format!("select count() from merge('{database}', '^raw_') where position > {}", after.0);
+    let rows = clickhouse.select("count", &sql).await.expect("counted");
+    array_value_to_string(rows[0].column(0), 0).expect("a number")
+}
+
+/// Transactions, the last twenty-five of which the database will lack; the position before those.
+fn to_be_restored(seed: u64) -> (Arc<Log>, Position) {
+    let log = Log::new(seed, 4);
+    let mut business = Business::new(seed);
+    business.masters().into_iter().for_each(|transaction| log.append(transaction));
+    (0..15).for_each(|_| log.append(business.next()));
+    let kept = log.end();
+    (0..25).for_each(|_| log.append(business.next()));
+    (log, kept)
+}
+
+#[test]
+fn what_a_restored_database_lacks_leaves_views_and_marts_while_they_run() {
+    let runtime = runtime();
+    let server = runtime.block_on(testing::clickhouse()).expect("ClickHouse");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, kept) = to_be_restored(34);
+    runtime.block_on(async {
+        let started = Pipeline::start(with_marts(folder.path(), &server), feeds(&log)).await;
+        let pipeline = started.expect("started");
+        let end = Target::Position(log.end());
+        let before = pipeline.wait_for(end, SOON).await.expect("applied");
+        assert_eq!((before.incarnation, before.dead_lettered), (1, 0));
+        let written = Target::Token(Token(log.frontier()));
+        pipeline.wait_for(written, SOON).await.expect("applied");
+
+        // Readers keep the rows they had, but no token is answered with them.
+        log.restore(25);
+        let deadline = Instant::now() + SOON;
+        while pipeline.published().expect("published").frontier.is_some() {
+            assert!(Instant::now() < deadline, "the pipeline did not hear of it");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let waited = pipeline.wait_for(written, Duration::from_millis(100)).await;
+        assert!(matches!(waited, Err(Error::FrontierTimeout { .. })), "{waited:?}");
+        assert_eq!(pipeline.published().expect("published").applied, before.applied);
+
+        log.release();
+        let after = pipeline.wait_for(written, SOON).await.expect("applied");
+        assert_eq!((after.incarnation, after.position), (2, log.end()));
+        assert_eq!((after.applied, after.dead_lettered), (kept.0, log.end().0 - kept.0));
+        every_live_view_is_true(&pipeline).await;
+        every_mart_is_true(&pipeline).await;
+        assert_eq!(raw_events_after(&pipeline, kept).await, "0");
+        pipeline.shutdown().await;
+    });
+}
+
+#[test]
+fn marts_of_another_life_are_not_gone_on_with() {
+    let runtime = runtime();
+    let server = runtime.block_on(testing::clickhouse()).expect("ClickHouse");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, kept) = to_be_restored(35);
+    runtime.block_on(async {
+        let options = || with_marts(folder.path(), &server);
+        let first = Pipeline::start(options(), feeds(&log)).await.expect("started");
+        first.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
+        every_mart_is_true(&first).await;
+        assert_ne!(raw_events_after(&first, kept).await, "0");
+        first.shutdown().await;
+        // The views would begin anew anyway, and would never ask whether the marts have to.
+        std::fs::remove_dir_all(folder.path().join("checkpoints")).expect("there were some");
+        log.restore(25);
+        log.release();
+        let second = Pipeline::start(options(), feeds(&log)).await.expect("started");
+        second.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
+        every_live_view_is_true(&second).await;
+        every_mart_is_true(&second).await;
+        assert_eq!(raw_events_after(&second, kept).await, "0");
+        second.shutdown().await;
     });
 }

@@ -35,7 +35,7 @@ pub fn runtime() -> Runtime {
         .expect("a runtime")
 }
 
-async fn every_live_view_is_true(pipeline: &PipelineHandle) {
+pub async fn every_live_view_is_true(pipeline: &PipelineHandle) {
     let live = pipeline.views().iter().filter(|view| view.serve == Serve::Live);
     let audit = pipeline.audit().await.expect("an audit");
     assert_eq!(audit.views.len(), live.count());
@@ -121,7 +121,7 @@ fn an_orderly_restart_goes_on_where_it_stopped() {
         let second = Pipeline::start(options(folder.path()), feeds(&log)).await.expect("started");
         let after = second.published().expect("published");
         assert_eq!((after.position, after.as_of), (before.position, before.as_of));
-        assert_eq!(after.frontier, before.frontier);
+        assert_eq!(after.frontier, None, "how far the log is complete is for the relay to tell");
         every_live_view_is_true(&second).await;
         second.shutdown().await;
     });

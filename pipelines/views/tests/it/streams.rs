@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use millrace_events::Position;
-use millrace_views::{Pipeline, PipelineHandle, Subscription, Target, Update};
+use millrace_events::{Position, Token};
+use millrace_views::{Pipeline, PipelineHandle, StreamPlace, Subscription, Target, Update};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -14,6 +14,11 @@ use crate::log::Log;
 use crate::pipeline::{SOON, feeds, options, runtime};
 
 const VIEW: &str = "live_stock_on_hand";
+
+/// A place in a database that was never restored.
+fn place(position: Position) -> StreamPlace {
+    StreamPlace { position, incarnation: 1 }
+}
 
 /// What a client knows: rows by key.
 #[derive(Debug, Default)]
@@ -103,7 +108,8 @@ fn streams_that_come_and_go_end_up_with_the_snapshot() {
                 client.catch_up(&pipeline, &mut stream).await;
             }
             if client.position > Position::START && rng.random_bool(0.5) {
-                stream = pipeline.subscribe(VIEW, Some(client.position)).expect("a live view");
+                stream =
+                    pipeline.subscribe(VIEW, Some(place(client.position))).expect("a live view");
             }
         }
         pipeline.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
@@ -148,13 +154,52 @@ fn after_a_restart_a_stream_behind_the_checkpoint_is_reset() {
         first.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
         first.shutdown().await;
         let second = Pipeline::start(options(folder.path()), feeds(&log)).await.expect("started");
-        let mut stream = second.subscribe(VIEW, Some(Position(3))).expect("a live view");
+        let mut stream = second.subscribe(VIEW, Some(place(Position(3)))).expect("a live view");
         assert!(matches!(stream.next().await.expect("told"), Update::Reset { .. }));
         assert!(matches!(stream.next().await.expect("told"), Update::Snapshot(_)));
-        let mut current = second.subscribe(VIEW, Some(log.end())).expect("a live view");
+        let mut current = second.subscribe(VIEW, Some(place(log.end()))).expect("a live view");
         log.append(business.next());
         let told = tokio::time::timeout(SOON, current.next()).await.expect("in time");
         assert!(matches!(told.expect("told"), Update::Change(_)));
         second.shutdown().await;
+    });
+}
+
+#[test]
+fn a_reader_is_reset_when_the_database_was_restored_though_the_position_is_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = Log::new(25, 3);
+    let mut business = Business::new(25);
+    business.masters().into_iter().for_each(|transaction| log.append(transaction));
+    (0..30).for_each(|_| log.append(business.next()));
+    runtime().block_on(async {
+        let pipeline = Pipeline::start(options(folder.path()), feeds(&log)).await.expect("started");
+        pipeline.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
+        let (mut watching, mut away) = (Client::default(), Client::default());
+        let mut stream = pipeline.subscribe(VIEW, None).expect("a live view");
+        watching.catch_up(&pipeline, &mut stream).await;
+        away.catch_up(&pipeline, &mut pipeline.subscribe(VIEW, None).expect("a live view")).await;
+
+        log.restore(20);
+        log.release();
+        let again = Target::Token(Token(log.frontier()));
+        while pipeline.wait_for(again, SOON).await.expect("applied").incarnation == 1 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        let told = away.position;
+        assert_eq!(told, log.end());
+        watching.catch_up(&pipeline, &mut stream).await;
+        let mut resumed = pipeline.subscribe(VIEW, Some(place(told))).expect("a live view");
+        away.catch_up(&pipeline, &mut resumed).await;
+        for client in [&watching, &away] {
+            assert_eq!((client.resets, client.position), (1, told));
+            client.equals_snapshot(&pipeline);
+        }
+        // What is told now is a place to go on from.
+        let now = StreamPlace { position: told, incarnation: resumed.incarnation() };
+        let mut stream = pipeline.subscribe(VIEW, Some(now)).expect("a live view");
+        away.catch_up(&pipeline, &mut stream).await;
+        assert_eq!(away.resets, 1);
+        pipeline.shutdown().await;
     });
 }
