@@ -440,15 +440,16 @@ export interface paths {
         };
         /**
          * Follow a view
-         * @description Server-sent events, each with `id: <position>`:
+         * @description Server-sent events, each with an `id` to go on from: the position, and after restores of the database
+         *     `<position>.<incarnation>`:
          *
          *     `snapshot` `{view, position, as_of, key, columns, rows}`: all rows under the filter.
          *     `change` `{position, as_of, upserts, deletes}`: whole rows to put and keys to drop.
          *     `heartbeat` `{position, as_of, server_time}` every second: everything up to there has been sent.
          *     `reset` `{reason}`: changes were missed, drop what you have; a snapshot follows.
          *
-         *     With `Last-Event-ID` the stream goes on behind that position while the changes are retained, else
-         *     it begins with `reset`. A stream ends after 15 minutes at the latest, so that it never outlives
+         *     With `Last-Event-ID` the stream goes on behind that event while the changes are retained, else it
+         *     begins with `reset`. A stream ends after 15 minutes at the latest, so that it never outlives
          *     the right to read by long: connect again with the last id.
          *
          *     Parameters are columns and the values they must have, as in reading a view.
@@ -648,6 +649,8 @@ export interface components {
              * @description Position of its first event.
              */
             id: number;
+            /** @description The restored database does not have it, so that it can't be replayed. */
+            is_orphaned: boolean;
             is_replayed: boolean;
             /** Format: int64 */
             last_position: number;
@@ -1054,7 +1057,7 @@ export interface components {
             refresh_token: string;
         };
         Replay: {
-            /** @description All that have not been replayed, where none is named. */
+            /** @description All that have not been replayed and are no orphans, where none is named. */
             ids?: number[];
         };
         Replayed: {
@@ -2718,8 +2721,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Go on behind this position */
-                "Last-Event-ID"?: number | null;
+                /** @description Go on behind this event, by its `id` */
+                "Last-Event-ID"?: string | null;
             };
             path: {
                 /** @description Name of a view with `serve: live` */
