@@ -180,7 +180,7 @@ async fn a_database_restored_from_a_backup_goes_on_behind_the_end_of_the_log() {
     let last = (end - 1).to_string();
     command.extend(["--restored-to", &last]);
     let contradicted = program.fail(&command);
-    assert!(contradicted.contains(&format!("is at position {kept}")), "{contradicted}");
+    assert!(contradicted.contains(&format!("up to position {kept};")), "{contradicted}");
 
     program.up().await;
     // They go without any new event.
