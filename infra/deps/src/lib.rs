@@ -21,7 +21,10 @@ mod tests {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let named = names(&here.join("Cargo.toml"), |manifest| &manifest["dependencies"]);
         let mut missing =
-            names(&here.join("../../Cargo.toml"), |manifest| &manifest["workspace"]["dependencies"]);
+            names(
+                &here.join("../../Cargo.toml"),
+                |manifest| &manifest["workspace"]["dependencies"],
+            );
         missing.retain(|name| !named.contains(name));
         assert!(missing.is_empty(), "infra/deps/Cargo.toml lacks {missing:?}");
     }

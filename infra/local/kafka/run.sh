@@ -34,7 +34,6 @@ end() {
   # The keeper first, or it would start Kafka again.
   [ -z "$keeper" ] || kill -KILL "$keeper" 2>/dev/null || true
   [ ! -f "$work/pid" ] || kill -KILL "$(cat "$work/pid")" 2>/dev/null || true
-  [ -z "$keeper" ] || wait "$keeper" 2>/dev/null || true
   rm -rf "$work"
 }
 trap end EXIT
@@ -72,6 +71,8 @@ keep() {
 }
 keep &
 keeper=$!
+# Not a job any more, so that its end is not told as if something had gone wrong.
+disown "$keeper"
 for _ in $(seq 300); do
   if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
     MILLRACE_KAFKA_BROKERS=127.0.0.1:$port MILLRACE_KAFKA_PID_FILE=$work/pid "$@"

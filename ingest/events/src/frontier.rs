@@ -15,7 +15,7 @@ pub struct Frontier {
     /// comparable within one incarnation only.
     pub incarnation: u32,
     /// Events of the log that the database does not have: it was restored from a backup that ends
-    /// before them. Whole transactions, the ranges apart from each other, in order.
+    /// before them. Whole transactions, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orphaned: Vec<PositionRange>,
 }

@@ -92,6 +92,10 @@ pub enum Error {
     )]
     EventGone { schema: String, event_id: EventId, position: Position },
     #[error(
+        "the log's newest event, at position {position}, is in no outbox: the database was restored from a backup; run `millrace relay recover new-incarnation`"
+    )]
+    TailGone { position: Position },
+    #[error(
         "no pair in {path}, but the log has events up to position {position}; restore relay.json, or run `millrace relay recover lost-slot`"
     )]
     PairMissing { path: PathBuf, position: Position },
@@ -164,6 +168,7 @@ impl Error {
             Self::TimelineChanged { .. } => "timeline_changed",
             Self::ServerRestored { .. } => "server_restored",
             Self::EventGone { .. } => "event_gone",
+            Self::TailGone { .. } => "tail_gone",
             Self::PairMissing { .. } => "pair_missing",
             Self::CopiesDisagree { .. } => "copies_disagree",
             Self::LogForeign { .. } => "log_foreign",

@@ -17,7 +17,7 @@ mod survey;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use millrace_events::{Lsn, Position};
+use millrace_events::{Lsn, Position, PositionRange};
 use sqlx::PgPool;
 
 use crate::log::read;
@@ -26,7 +26,7 @@ use crate::postgres::{self, admit, inspect, slot};
 use crate::relay::blocking;
 use crate::{Error, Pair, RelayOptions, StateDir};
 use found::Found;
-use life::Life;
+use life::{Life, Restored};
 use plan::Plan;
 use survey::Survey;
 
@@ -57,8 +57,8 @@ pub struct Orphans {
 ///
 /// # Errors
 /// [`Error::StateLocked`] while a relay runs; [`Error::ServerReplaced`], [`Error::TimelineChanged`],
-/// [`Error::ServerRestored`] or [`Error::EventGone`] when the database is not the one that the log
-/// was written from, which is a case for [`new_incarnation`].
+/// [`Error::ServerRestored`], [`Error::EventGone`] or [`Error::TailGone`] when the database is not the
+/// one that the log was written from, which is a case for [`new_incarnation`].
 pub async fn lost_slot(options: &RelayOptions) -> Result<Recovered, Error> {
     let Opened { state, pool, topics, mut pair } = open(options, StalePlan::Refused).await?;
     if let Some(pair) = &mut pair {
@@ -71,6 +71,14 @@ pub async fn lost_slot(options: &RelayOptions) -> Result<Recovered, Error> {
             return Err(Error::EventGone { schema, event_id, position: pair.durable.position });
         }
     }
+    // The pair may be lost, or as old as the backup.
+    look(options, &topics, &pool, pair.clone(), |log, orphaned| {
+        match log.newest_absent(orphaned) {
+            Some(position) => Err(Error::TailGone { position }),
+            None => Ok(()),
+        }
+    })
+    .await?;
     rebuild(options, &topics, &pool, &state, Task { pair, restored: None }).await
 }
 
@@ -96,14 +104,28 @@ pub async fn new_incarnation(
 ) -> Result<Recovered, Error> {
     let Opened { state, pool, topics, pair } = open(options, StalePlan::Dropped).await?;
     // Before anything is touched: a wrong word must not cost the slot.
-    let rows = snapshot::rows(&pool, &options.publication, None).await?;
-    let (asked, of, known) = (options.clone(), topics.clone(), pair.clone());
-    let restored = blocking(move || {
-        let life = Life::known(known, read::frontier(&asked)?);
-        orphans::restore_point(&Found::read(&asked, &of, &rows)?, &life.orphaned, restored_to)
+    let restored = look(options, &topics, &pool, pair.clone(), move |log, orphaned| {
+        orphans::restore_point(log, orphaned, restored_to)
     })
     .await?;
     rebuild(options, &topics, &pool, &state, Task { pair, restored: Some(restored) }).await
+}
+
+/// Compares the log with what the outboxes have now; `judge` is also told which events are orphans.
+async fn look<T: Send + 'static>(
+    options: &RelayOptions,
+    topics: &[TopicInfo],
+    pool: &PgPool,
+    pair: Option<Pair>,
+    judge: impl FnOnce(&Found, &[PositionRange]) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let rows = snapshot::rows(pool, &options.publication, None).await?;
+    let (asked, of) = (options.clone(), topics.to_vec());
+    blocking(move || {
+        let life = Life::known(pair, read::frontier(&asked)?);
+        judge(&Found::read(&asked, &of, &rows)?, &life.orphaned)
+    })
+    .await
 }
 
 /// The first start of all: a slot, and whatever the outboxes have already.
@@ -162,7 +184,7 @@ struct Task {
     /// What was durable, if it still is.
     pair: Option<Pair>,
     /// The database was restored, and has what is in the log up to here.
-    restored: Option<Position>,
+    restored: Option<Restored>,
 }
 
 async fn rebuild(

@@ -159,16 +159,6 @@ impl DeadLetters {
         self.put(self.path(&letter.name().file()), lines).await
     }
 
-    /// Whether the letter is kept already.
-    pub(crate) async fn has(&self, letter: &DeadLetter) -> Result<bool, Error> {
-        let path = self.path(&letter.name().file());
-        match self.store.head(&path).await {
-            Ok(_) => Ok(true),
-            Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(source) => Err(self.failed(&path, "looked for", source)),
-        }
-    }
-
     /// Keeps a message that has no place in the order of events.
     pub(crate) async fn keep_foreign(
         &self,
@@ -275,17 +265,21 @@ impl DeadLetters {
         Ok(names.map(|name| name.id).filter(|id| *id > after).collect())
     }
 
-    /// Forgets orphans outside `orphaned`: a better backup brought them back.
-    pub(crate) async fn forget_orphans_outside(
+    /// Forgets orphans outside `orphaned`, which a better backup brought back; tells what those that are
+    /// left are called by.
+    pub(crate) async fn keep_orphans_within(
         &self,
         orphaned: &[PositionRange],
-    ) -> Result<(), Error> {
-        let is_outside = |name: &Name| !orphaned.iter().any(|range| range.contains(name.id));
-        let names = self.names().await?.into_iter();
-        for name in names.filter(|name| name.is_orphaned && is_outside(name)) {
-            self.delete(self.path(&name.file())).await?;
+    ) -> Result<HashSet<Position>, Error> {
+        let mut left = HashSet::new();
+        for name in self.names().await?.into_iter().filter(|name| name.is_orphaned) {
+            if orphaned.iter().any(|range| range.contains(name.id)) {
+                left.insert(name.id);
+            } else {
+                self.delete(self.path(&name.file())).await?;
+            }
         }
-        Ok(())
+        Ok(left)
     }
 
     /// Events of replayed letters, by id, with what their letters are called by: a replay may die too.

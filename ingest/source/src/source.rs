@@ -89,18 +89,19 @@ impl Source {
     ///
     /// # Errors
     /// [`Error::Broker`], [`Error::NoTopic`] after `options.open_wait`; [`Error::Partitions`];
-    /// [`Error::Store`] when the dead letters can't be listed.
+    /// [`Error::NoFrontier`]; [`Error::NewIncarnation`]; [`Error::Store`] when the dead letters can't be
+    /// listed.
     pub async fn open(options: SourceOptions) -> Result<Self, Error> {
         let dead = options.dead_letters.ids_after(options.start.position).await?;
         Self::start(options, dead, Reading::Log).await
     }
 
     /// Goes on after `options.start`, reading from the second copy as far as it goes, then from the
-    /// log. The broker need only hold what the copy does not.
+    /// log. The broker need only hold what the copy does not, and the newest frontier.
     ///
     /// # Errors
-    /// [`Error::Store`] when the second copy or the dead letters can't be reached. All others come in place of an epoch,
-    /// among them [`Error::CopyDamaged`].
+    /// As [`Source::open`], and [`Error::Store`] when the second copy can't be reached. Others come in place
+    /// of an epoch, among them [`Error::CopyDamaged`].
     pub async fn open_from_copy(options: SourceOptions) -> Result<Self, Error> {
         let dead = options.dead_letters.ids_after(options.start.position).await?;
         Self::start(options, dead, Reading::CopyThenLog).await

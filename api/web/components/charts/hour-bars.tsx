@@ -25,6 +25,8 @@ type Props = {
 
 const HEIGHT = 220;
 const MARGIN = { top: 8, right: 4, bottom: 22, left: 52 };
+/** Holds a date and an amount of crores on one line. */
+const TIP_WIDTH = 216;
 
 /** Bars per hour with the day compared with as a line of steps behind them. */
 export function HourBars({ bars, summary, nowName, beforeName, formatTick }: Props) {
@@ -113,7 +115,11 @@ export function HourBars({ bars, summary, nowName, beforeName, formatTick }: Pro
         <div
           className={styles.tip}
           style={{
-            left: Math.min(Math.max(0, MARGIN.left + (pointed + 0.5) * step - 80), Math.max(0, width - 168)),
+            width: TIP_WIDTH,
+            left: Math.min(
+              Math.max(0, MARGIN.left + (pointed + 0.5) * step - TIP_WIDTH / 2),
+              Math.max(0, width - TIP_WIDTH),
+            ),
           }}
         >
           <strong>{shown.label}</strong>

@@ -8,8 +8,10 @@ use rdkafka::types::RDKafkaErrorCode;
 use crate::log::{ANSWER_TIMEOUT, client, failed};
 use crate::{Error, RelayOptions};
 
-/// A frontier is worth something while somebody may start from it.
-const FRONTIER_RETENTION_MS: &str = "86400000";
+/// Only the newest frontier is worth something, but that one always: it tells which events count. By size
+/// the segment being written is never dropped, by age it would be.
+const FRONTIER_RETENTION: [(&str, &str); 3] =
+    [("retention.ms", "-1"), ("retention.bytes", "1048576"), ("segment.bytes", "16777216")];
 /// Room for key, headers and batch around an envelope.
 const MESSAGE_OVERHEAD_BYTES: usize = 64 << 10;
 
@@ -33,7 +35,9 @@ pub(crate) async fn ensure(options: &RelayOptions) -> Result<Vec<TopicInfo>, Err
             .set("retention.ms", "-1")
             .set("max.message.bytes", &message_bytes)
     });
-    let control = topic(Topic::FRONTIER, 1).set("retention.ms", FRONTIER_RETENTION_MS);
+    let control = FRONTIER_RETENTION
+        .into_iter()
+        .fold(topic(Topic::FRONTIER, 1), |control, (name, value)| control.set(name, value));
     let wanted: Vec<_> = business.chain([control]).collect();
     let limits = AdminOptions::new()
         .request_timeout(Some(ANSWER_TIMEOUT))

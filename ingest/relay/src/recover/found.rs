@@ -108,6 +108,18 @@ impl Found {
         before.find(|position| self.starts.has(*position)).map_or(Position::START, Position::before)
     }
 
+    /// The newest event that counts, if the outbox does not have it: the database was restored. The
+    /// outbox's partition with the last event sent is never dropped.
+    pub(crate) fn newest_absent(&self, orphaned: &[PositionRange]) -> Option<Position> {
+        let is_dead = |position: Position| {
+            orphaned.iter().chain(&self.lost).any(|range| range.contains(position))
+        };
+        let mut newest = (1..=self.last.0).rev().map(Position);
+        newest
+            .find(|position| self.present.has(*position) && !is_dead(*position))
+            .filter(|position| !self.held.has(*position))
+    }
+
     /// The events of the outbox that the log has for good: neither as orphans, nor in a transaction that
     /// is dead since nobody knows all of it.
     pub(crate) fn in_log(&self, orphaned: &[PositionRange]) -> HashSet<EventId> {
@@ -217,6 +229,14 @@ mod tests {
         assert_eq!(log.transaction_end(Position::START), Position::START);
         // What the database has of it is then not in the log for good.
         assert_eq!(log.in_log(&[range(2, 5)]), HashSet::from([id(1)]));
+    }
+
+    #[test]
+    fn an_outbox_without_the_newest_event_that_counts_is_of_a_restored_database() {
+        let log = found(&[&[(1, true)], &[(2, false)], &[(3, false)], &[(4, true), (0, false)]]);
+        assert_eq!(log.newest_absent(&[]), Some(Position(3)));
+        assert_eq!(log.newest_absent(&[range(2, 3)]), None);
+        assert_eq!(found(&[]).newest_absent(&[]), None);
     }
 
     #[test]

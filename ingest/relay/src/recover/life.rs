@@ -4,6 +4,15 @@ use millrace_events::{Frontier, Position, PositionRange};
 
 use crate::Pair;
 
+/// How far a restored database goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Restored {
+    /// The last event of the log that it has.
+    pub(crate) event: Position,
+    /// The end of the last transaction of the log that it has whole: at most the event.
+    pub(crate) whole: Position,
+}
+
 /// What is known before a recovery.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Life {
@@ -30,14 +39,14 @@ impl Life {
         life
     }
 
-    /// A new incarnation, of a database that has what is in the log up to `restored` and nothing of
-    /// what comes after it up to `last`. Commits are in the order of positions, so events that an
+    /// A new incarnation, of a database that has what is in the log up to the restore point and nothing
+    /// of what comes after it up to `last`. Commits are in the order of positions, so events that an
     /// earlier, shorter backup had orphaned are back if this one reaches into them.
-    pub(crate) fn restore(&mut self, restored: Position, last: Position) {
+    pub(crate) fn restore(&mut self, restored: Restored, last: Position) {
         self.incarnation += 1;
-        self.orphaned.retain(|range| range.last < restored);
-        if restored < last {
-            self.orphaned.push(PositionRange { first: restored.next(), last });
+        self.orphaned.retain(|range| range.last < restored.event);
+        if restored.whole < last {
+            self.orphaned.push(PositionRange { first: restored.whole.next(), last });
         }
     }
 }
@@ -55,26 +64,37 @@ mod tests {
         }
     }
 
+    fn up_to(event: u64, whole: u64) -> Restored {
+        Restored { event: Position(event), whole: Position(whole) }
+    }
+
     #[test]
     fn what_was_orphaned_before_stays_so_under_a_later_backup() {
         let mut restored = life(2, 150, &[(81, 120)]);
-        restored.restore(Position(140), Position(152));
+        restored.restore(up_to(140, 140), Position(152));
         assert_eq!(restored, life(3, 150, &[(81, 120), (141, 152)]));
+        // Its last event may be in the middle of what was sent again right behind the orphans.
+        let mut restored = life(2, 150, &[(81, 120)]);
+        restored.restore(up_to(123, 120), Position(150));
+        assert_eq!(restored, life(3, 150, &[(81, 120), (121, 150)]));
     }
 
     #[test]
     fn a_better_backup_brings_back_what_a_shorter_one_had_orphaned() {
         let mut restored = life(2, 150, &[(81, 120)]);
-        restored.restore(Position(110), Position(150));
+        restored.restore(up_to(110, 110), Position(150));
         assert_eq!(restored, life(3, 150, &[(111, 150)]));
-        restored.restore(Position(60), Position(160));
+        restored.restore(up_to(62, 60), Position(160));
         assert_eq!(restored, life(4, 150, &[(61, 160)]));
+        let mut whole = life(2, 150, &[(81, 120)]);
+        whole.restore(up_to(120, 120), Position(150));
+        assert_eq!(whole, life(3, 150, &[(121, 150)]));
     }
 
     #[test]
     fn a_database_that_has_everything_orphans_nothing() {
         let mut restored = life(1, 9, &[]);
-        restored.restore(Position(9), Position(9));
+        restored.restore(up_to(9, 9), Position(9));
         assert_eq!(restored, life(2, 9, &[]));
     }
 

@@ -9,18 +9,19 @@ use millrace_events::{Position, PositionRange};
 use crate::log::read::{self, Scanned};
 use crate::log::topics::TopicInfo;
 use crate::recover::found::Found;
+use crate::recover::life::Restored;
 use crate::recover::{Orphans, RestorePoint};
 use crate::{Error, RelayOptions};
 
-/// The end of the log's last transaction that the database has. Commits are in the order of positions, so
-/// it has everything up to there. What it has behind it, of a transaction cut in two, is sent again.
+/// How far the database goes. Commits are in the order of positions, so it has everything up to there.
+/// What it has of a transaction of the log that is cut in two is sent again.
 pub(crate) fn restore_point(
     log: &Found,
     orphaned: &[PositionRange],
     named: RestorePoint,
-) -> Result<Position, Error> {
+) -> Result<Restored, Error> {
     let found = log.restored(orphaned);
-    let restored = match named {
+    let event = match named {
         RestorePoint::Outbox if found == Position::START && log.events > 0 => {
             return Err(Error::RestorePointUnknown { events: log.events });
         }
@@ -30,7 +31,7 @@ pub(crate) fn restore_point(
         RestorePoint::Position(named) => named,
         RestorePoint::Outbox => found,
     };
-    Ok(log.transaction_end(restored))
+    Ok(Restored { event, whole: log.transaction_end(event) })
 }
 
 /// Writes a JSON line for each event after the restore point.

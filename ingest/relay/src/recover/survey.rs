@@ -49,7 +49,7 @@ pub(super) fn survey(
     if let Some(restored) = task.restored {
         life.restore(restored, last);
         let path = state.path(&format!("orphans-{}.jsonl", life.incarnation));
-        orphans = Some(orphans::list(options, topics, restored, path)?);
+        orphans = Some(orphans::list(options, topics, restored.whole, path)?);
     }
     let in_log = found.in_log(&life.orphaned);
     // Events of a transaction with a tombstone become dead letters: they are sent once more.

@@ -199,5 +199,34 @@ async fn a_backup_that_ends_inside_what_a_recovery_sent() -> Result<()> {
     log.sort_by_key(|logged| logged.position);
     let again: Vec<_> = log[9..].iter().map(|logged| logged.event_id).collect();
     ensure!(again == unheard[..2], "{again:?}");
+
+    // An older backup ends inside what was sent again, right behind the orphans: they stay what they are.
+    let (server, pool) = restored(&bench, 5).await?;
+    bench.postgres = server;
+    bench.pool = pool;
+    let recovered = recover::new_incarnation(&bench.options(), RestorePoint::Outbox).await?;
+    ensure!((recovered.published, recovered.position) == (1, Position(12)), "{recovered:?}");
+    let frontiers = bench.frontiers().await?;
+    let told = frontiers.last().context("no frontier")?;
+    let range = |first, last| PositionRange { first: Position(first), last: Position(last) };
+    ensure!(told.orphaned == [range(5, 9), range(10, 11)], "{told:?}");
+    Ok(())
+}
+
+/// Together with relay.json, or without it, a restored database looks like one that lost its slot.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_slot_of_a_database_that_was_restored() -> Result<()> {
+    let mut bench = Bench::start().await?;
+    bench.send(10).await?;
+    let (server, pool) = restored(&bench, 7).await?;
+    bench.postgres = server;
+    bench.pool = pool;
+    std::fs::remove_file(bench.state.path().join("relay.json"))?;
+    ensure!(halt(bench.options()).await?.code() == "pair_missing");
+    let refused = recover::lost_slot(&bench.options()).await.map_err(|error| error.code());
+    ensure!(refused == Err("tail_gone"), "{refused:?}");
+    let recovered = recover::new_incarnation(&bench.options(), RestorePoint::Outbox).await?;
+    ensure!(recovered.incarnation == 2, "{recovered:?}");
+    ensure!(recovered.orphans.is_some_and(|orphans| orphans.events == 3));
     Ok(())
 }

@@ -52,7 +52,9 @@ pub(super) struct Run {
     reopen: bool,
     /// Ids of one file of the second copy.
     copied_ids: Ids,
-    /// Where there are orphans: the events of replayed letters, with what their letters are called by.
+    /// Where there are orphans: those kept already, and the events of replayed letters, with what their
+    /// letters are called by.
+    orphans: HashSet<Position>,
     replayed: HashMap<Uuid, Vec<Position>>,
 }
 
@@ -82,6 +84,7 @@ impl Run {
             reopened_for: None,
             reopen: false,
             copied_ids: Ids::new(),
+            orphans: HashSet::new(),
             replayed: HashMap::new(),
         };
         let mut opened = Some(opened);

@@ -72,14 +72,15 @@ impl PipelineHandle {
     /// again from the log. The marts stand still while they are read.
     ///
     /// # Errors
-    /// [`Error::LogTooShort`] when the log ends before the views, or can't be read.
+    /// [`Error::LogTooShort`] when the log ends before the views, or can't be read;
+    /// [`Error::PastChanged`] while views are filled again after a restore of the database.
     pub async fn audit(&self) -> Result<Audit> {
         let (published, held) = self.stand_still().await?;
         let position = published.position;
         let historic = held.iter().flatten().filter(|held| held.mart.kind == MartKind::History);
         let historic = historic.map(|held| held.mart.name.as_str());
         let live = self.hub.live.keys().map(String::as_str);
-        let past = self.past(live.chain(historic), position).await?;
+        let past = self.past(live.chain(historic), &published).await?;
         let mut audit = Audit {
             position,
             applied: published.applied,
@@ -149,8 +150,9 @@ impl PipelineHandle {
         Ok(all)
     }
 
-    /// The events that `views` depend on, up to `position`.
-    async fn past(&self, views: impl Iterator<Item = &str>, position: Position) -> Result<Past> {
+    /// The events that `views` depend on, up to what is published.
+    async fn past(&self, views: impl Iterator<Item = &str>, published: &Published) -> Result<Past> {
+        let position = published.position;
         let mut wanted = BTreeSet::new();
         for name in views {
             for view in self.registry().closure(name)? {
@@ -169,6 +171,11 @@ impl PipelineHandle {
             let epoch = epoch.map_err(|_| Error::LogTooShort { position, end: read })??;
             if epoch.is_empty() {
                 continue;
+            }
+            if epoch.cut.incarnation.max(1) != published.incarnation {
+                let reason = "the database was restored, the views are being filled again";
+                let incarnation = epoch.cut.incarnation;
+                return Err(Error::PastChanged { reason: reason.to_owned(), incarnation });
             }
             let pieces = split::at(&epoch, &ends);
             for piece in pieces.into_iter().filter(|piece| piece.last <= position) {

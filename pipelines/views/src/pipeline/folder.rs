@@ -166,8 +166,14 @@ impl Folder {
             self.wipe()?;
             return fresh(options);
         }
+        let place = Place::from_engine(&cut);
+        // Starting over was interrupted.
+        if place.cut.incarnation.max(1) != self.lineage()?.incarnation {
+            self.wipe()?;
+            return fresh(options);
+        }
         match self.read_unsent(engine.epoch()) {
-            Ok(unsent) => Ok(Restored { engine, place: Place::from_engine(&cut), unsent }),
+            Ok(unsent) => Ok(Restored { engine, place, unsent }),
             Err(error) => {
                 tracing::warn!(%error, "views are filled again from the start of the log");
                 self.wipe()?;

@@ -224,12 +224,13 @@ fn what_a_restored_database_lacks_leaves_views_and_marts_while_they_run() {
     });
 }
 
-#[test]
-fn marts_of_another_life_are_not_gone_on_with() {
+/// Stops a pipeline, restores the database, does something to the folder and starts another: views and
+/// marts are then without what the database lacks.
+fn assert_another_life(seed: u64, interrupted: impl FnOnce(&Path), is_fresh: bool) {
     let runtime = runtime();
     let server = runtime.block_on(testing::clickhouse()).expect("ClickHouse");
     let folder = tempfile::tempdir().expect("a folder");
-    let (log, kept) = to_be_restored(35);
+    let (log, kept) = to_be_restored(seed);
     runtime.block_on(async {
         let options = || with_marts(folder.path(), &server);
         let first = Pipeline::start(options(), feeds(&log)).await.expect("started");
@@ -237,15 +238,41 @@ fn marts_of_another_life_are_not_gone_on_with() {
         every_mart_is_true(&first).await;
         assert_ne!(raw_events_after(&first, kept).await, "0");
         first.shutdown().await;
-        // The views would begin anew anyway, and would never ask whether the marts have to.
-        std::fs::remove_dir_all(folder.path().join("checkpoints")).expect("there were some");
         log.restore(25);
-        log.release();
+        interrupted(folder.path());
         let second = Pipeline::start(options(), feeds(&log)).await.expect("started");
-        second.wait_for(Target::Position(log.end()), SOON).await.expect("applied");
+        let shown = second.published().expect("published").position;
+        assert_eq!(shown == Position::START, is_fresh, "{shown}");
+        log.release();
+        let again = Target::Token(Token(log.frontier()));
+        second.wait_for(again, SOON).await.expect("applied");
         every_live_view_is_true(&second).await;
         every_mart_is_true(&second).await;
         assert_eq!(raw_events_after(&second, kept).await, "0");
         second.shutdown().await;
     });
+}
+
+#[test]
+fn what_a_restored_database_lacks_leaves_views_and_marts_at_the_next_start() {
+    assert_another_life(35, |_| {}, false);
+}
+
+/// The views would begin anew anyway, and would never ask whether the marts have to.
+#[test]
+fn marts_of_another_life_are_not_gone_on_with() {
+    let lost = |folder: &Path| {
+        std::fs::remove_dir_all(folder.join("checkpoints")).expect("there were some");
+    };
+    assert_another_life(36, lost, true);
+}
+
+/// What was to be forgotten is not shown as if it were of the new life.
+#[test]
+fn starting_over_goes_on_where_it_was_interrupted() {
+    let interrupted = |folder: &Path| {
+        let lineage = std::fs::read_to_string(folder.join("lineage")).expect("a lineage");
+        std::fs::write(folder.join("lineage"), format!("{lineage}.2")).expect("written");
+    };
+    assert_another_life(37, interrupted, true);
 }
