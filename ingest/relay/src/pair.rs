@@ -43,7 +43,7 @@ impl Ends {
     }
 }
 
-/// The outbox row that has a mark's position.
+/// The newest outbox row at or below a mark's position.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastEvent {
     pub schema: String,

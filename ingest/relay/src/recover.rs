@@ -17,7 +17,7 @@ mod survey;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use millrace_events::{Lsn, Position, PositionRange};
+use millrace_events::{Lsn, Position};
 use sqlx::PgPool;
 
 use crate::log::read;
@@ -71,9 +71,12 @@ pub async fn lost_slot(options: &RelayOptions) -> Result<Recovered, Error> {
             return Err(Error::EventGone { schema, event_id, position: pair.durable.position });
         }
     }
-    // The pair may be lost, or as old as the backup.
-    look(options, &topics, &pool, pair.clone(), |log, orphaned| {
-        match log.newest_absent(orphaned) {
+    // The pair vouches for what was sent by then. It may be lost, or as old as the backup.
+    let vouched = pair.as_ref().map(|pair| (pair.incarnation, pair.durable.position));
+    look(options, &topics, &pool, pair.clone(), move |log, life| {
+        let vouched = vouched.filter(|(incarnation, _)| *incarnation == life.incarnation);
+        let vouched = vouched.map_or(Position::START, |(_, position)| position);
+        match log.newest_absent(&life.orphaned).filter(|position| *position > vouched) {
             Some(position) => Err(Error::TailGone { position }),
             None => Ok(()),
         }
@@ -104,26 +107,26 @@ pub async fn new_incarnation(
 ) -> Result<Recovered, Error> {
     let Opened { state, pool, topics, pair } = open(options, StalePlan::Dropped).await?;
     // Before anything is touched: a wrong word must not cost the slot.
-    let restored = look(options, &topics, &pool, pair.clone(), move |log, orphaned| {
-        orphans::restore_point(log, orphaned, restored_to)
+    let restored = look(options, &topics, &pool, pair.clone(), move |log, life| {
+        orphans::restore_point(log, &life.orphaned, restored_to)
     })
     .await?;
     rebuild(options, &topics, &pool, &state, Task { pair, restored: Some(restored) }).await
 }
 
-/// Compares the log with what the outboxes have now; `judge` is also told which events are orphans.
+/// Compares the log with what the outboxes have now.
 async fn look<T: Send + 'static>(
     options: &RelayOptions,
     topics: &[TopicInfo],
     pool: &PgPool,
     pair: Option<Pair>,
-    judge: impl FnOnce(&Found, &[PositionRange]) -> Result<T, Error> + Send + 'static,
+    judge: impl FnOnce(&Found, &Life) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let rows = snapshot::rows(pool, &options.publication, None).await?;
     let (asked, of) = (options.clone(), topics.to_vec());
     blocking(move || {
         let life = Life::known(pair, read::frontier(&asked)?);
-        judge(&Found::read(&asked, &of, &rows)?, &life.orphaned)
+        judge(&Found::read(&asked, &of, &rows)?, &life)
     })
     .await
 }
@@ -171,6 +174,8 @@ async fn open(options: &RelayOptions, stale: StalePlan) -> Result<Opened, Error>
     let pool = postgres::pool(options)?;
     let server = inspect::server(&pool, &options.slot, &options.publication).await?;
     admit::publication(&server, options)?;
+    // What a running relay sends meanwhile would look like what the database lacks.
+    slot::wait_until_idle(&pool, &options.slot).await?;
     let topics = topics::ensure(options).await?;
     match pending(options, &topics, &pool, &state).await {
         Err(Error::PlanStale { .. }) if stale == StalePlan::Dropped => state.remove(Plan::FILE)?,
@@ -203,7 +208,7 @@ async fn rebuild(
 
     let (asked, of, dir) = (options.clone(), topics.to_vec(), Arc::clone(state));
     let (plan, orphans) = blocking(move || {
-        let Survey { life, orphans, last, tombstones, lacking } =
+        let Survey { life, orphans, last, tombstones, lacking, newest } =
             survey::survey(&asked, &of, &dir, task, rows)?;
         let plan = Plan {
             system_id: server.system_id,
@@ -215,6 +220,7 @@ async fn rebuild(
             first: last.next(),
             tombstones,
             rows: lacking,
+            newest,
         };
         dir.store(Plan::FILE, &plan)?;
         Ok((plan, orphans))

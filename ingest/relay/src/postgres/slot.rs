@@ -48,6 +48,26 @@ pub(crate) async fn create(options: &RelayOptions) -> Result<Exported, Error> {
 const RELEASE_ATTEMPTS: u32 = 20;
 const RELEASE_PAUSE: Duration = Duration::from_millis(100);
 
+/// Waits until nobody streams from the slot, if it exists.
+///
+/// # Errors
+/// [`Error::SlotBusy`] while a relay holds it.
+pub(crate) async fn wait_until_idle(pool: &PgPool, slot: &str) -> Result<(), Error> {
+    for _ in 0..RELEASE_ATTEMPTS {
+        let sql = "select count(*) from pg_replication_slots where slot_name = $1 and active";
+        let active: i64 = sqlx::query_scalar(sql)
+            .bind(slot)
+            .fetch_one(pool)
+            .await
+            .map_err(failed("look at the slot"))?;
+        if active == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(RELEASE_PAUSE).await;
+    }
+    Err(Error::SlotBusy { slot: slot.to_owned() })
+}
+
 /// Drops the slot if it exists.
 ///
 /// # Errors

@@ -108,26 +108,33 @@ impl Found {
         before.find(|position| self.starts.has(*position)).map_or(Position::START, Position::before)
     }
 
-    /// The newest event that counts, if the outbox does not have it: the database was restored. The
-    /// outbox's partition with the last event sent is never dropped.
+    /// The newest event that counts, if the outbox does not have it: then the database was restored, since
+    /// the outbox's partition with the last event sent is never dropped.
     pub(crate) fn newest_absent(&self, orphaned: &[PositionRange]) -> Option<Position> {
-        let is_dead = |position: Position| {
-            orphaned.iter().chain(&self.lost).any(|range| range.contains(position))
-        };
         let mut newest = (1..=self.last.0).rev().map(Position);
         newest
-            .find(|position| self.present.has(*position) && !is_dead(*position))
+            .find(|position| self.present.has(*position) && !self.is_dead(*position, orphaned))
             .filter(|position| !self.held.has(*position))
+    }
+
+    /// The newest event that counts and that the outbox has.
+    pub(crate) fn newest_held(&self, orphaned: &[PositionRange]) -> Option<EventId> {
+        let newest = self.live(orphaned).max_by_key(|(_, position)| *position);
+        newest.map(|(event_id, _)| event_id)
     }
 
     /// The events of the outbox that the log has for good: neither as orphans, nor in a transaction that
     /// is dead since nobody knows all of it.
     pub(crate) fn in_log(&self, orphaned: &[PositionRange]) -> HashSet<EventId> {
-        let is_dead = |position: Position| {
-            orphaned.iter().chain(&self.lost).any(|range| range.contains(position))
-        };
-        let live = self.places.iter().filter(|(_, position)| !is_dead(*position));
-        live.map(|(event_id, _)| *event_id).collect()
+        self.live(orphaned).map(|(event_id, _)| event_id).collect()
+    }
+
+    fn live(&self, orphaned: &[PositionRange]) -> impl Iterator<Item = (EventId, Position)> {
+        self.places.iter().copied().filter(|(_, position)| !self.is_dead(*position, orphaned))
+    }
+
+    fn is_dead(&self, position: Position, orphaned: &[PositionRange]) -> bool {
+        orphaned.iter().chain(&self.lost).any(|range| range.contains(position))
     }
 }
 

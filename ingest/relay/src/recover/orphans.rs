@@ -28,7 +28,7 @@ pub(crate) fn restore_point(
         RestorePoint::Position(named) if found != Position::START && named != found => {
             return Err(Error::RestorePointKnown { named, found });
         }
-        RestorePoint::Position(named) => named,
+        RestorePoint::Position(named) => named.min(log.last),
         RestorePoint::Outbox => found,
     };
     Ok(Restored { event, whole: log.transaction_end(event) })

@@ -31,6 +31,9 @@ pub(crate) struct Plan {
     pub(crate) tombstones: Vec<Place>,
     /// One transaction, in this order.
     pub(crate) rows: Vec<PlannedRow>,
+    /// The newest row that the log has already: the last event sent, where there are no others.
+    #[serde(default)]
+    pub(crate) newest: Option<PlannedRow>,
 }
 
 impl Plan {

@@ -50,7 +50,7 @@ pub(crate) async fn finish(
         settle(&mut publisher, rows.len()).await?;
         last = chunk.last();
     }
-    let last = last.map(|row| LastEvent {
+    let last = last.or(plan.newest.as_ref()).map(|row| LastEvent {
         schema: row.schema.clone(),
         event_id: row.event_id,
         recorded_at: row.recorded_at.clone(),

@@ -25,6 +25,8 @@ pub(super) struct Survey {
     pub(super) tombstones: Vec<Place>,
     /// In the order of recording, which keeps the order of each aggregate.
     pub(super) lacking: Vec<PlannedRow>,
+    /// The newest row that the log has for good.
+    pub(super) newest: Option<PlannedRow>,
 }
 
 /// Reads the whole log. What was in flight when the slot was lost, or what the broker lost, may be
@@ -51,11 +53,13 @@ pub(super) fn survey(
         let path = state.path(&format!("orphans-{}.jsonl", life.incarnation));
         orphans = Some(orphans::list(options, topics, restored.whole, path)?);
     }
+    let newest =
+        found.newest_held(&life.orphaned).and_then(|event_id| rows.get(&event_id)).cloned();
     let in_log = found.in_log(&life.orphaned);
     // Events of a transaction with a tombstone become dead letters: they are sent once more.
     rows.retain(|event_id, _| !in_log.contains(event_id) || torn.dead.contains(event_id));
     let mut lacking: Vec<_> = rows.into_values().collect();
     lacking
         .sort_unstable_by(|a, b| (&a.recorded_at, a.event_id).cmp(&(&b.recorded_at, b.event_id)));
-    Ok(Survey { life, orphans, last, tombstones: torn.tombstones, lacking })
+    Ok(Survey { life, orphans, last, tombstones: torn.tombstones, lacking, newest })
 }

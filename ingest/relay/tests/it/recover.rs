@@ -155,6 +155,28 @@ async fn a_backup_whose_end_nobody_knows() -> Result<()> {
     let told = frontiers.last().context("no frontier")?;
     let orphaned = [PositionRange { first: Position(5), last: Position(5) }];
     ensure!((told.incarnation, &told.orphaned[..]) == (3, &orphaned[..]), "{told:?}");
+    // One behind the end of the log says that the database has everything.
+    recover::new_incarnation(&bench.options(), named(99)).await?;
+    let frontiers = bench.frontiers().await?;
+    let told = frontiers.last().context("no frontier")?;
+    ensure!((told.incarnation, told.orphaned.len()) == (4, 0), "{told:?}");
+    // The pair vouches for what an outbox without any of it can't show.
+    recover::lost_slot(&bench.options()).await?;
+    Ok(())
+}
+
+/// Nothing was left to be sent, but the relay still knows the last event it sent, whose partition stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_slot_with_nothing_unsent_keeps_the_last_event() -> Result<()> {
+    let bench = Bench::start().await?;
+    bench.send(4).await?;
+    let log = bench.whole_log().await?;
+    drop_slot(&bench).await?;
+    let recovered = recover::lost_slot(&bench.options()).await?;
+    ensure!((recovered.published, recovered.position) == (0, Position(4)), "{recovered:?}");
+    let state = StateDir::lock(bench.state.path())?;
+    let pair = state.load_pair()?.context("no pair")?;
+    ensure!(pair.durable.last.is_some_and(|last| last.event_id == log[3].event_id));
     Ok(())
 }
 
