@@ -45,7 +45,7 @@ pub struct Log {
 struct Life {
     incarnation: u32,
     orphaned: Range<usize>,
-    /// Feeds give nothing for now.
+    /// Feeds give nothing until the log is released.
     is_held: bool,
 }
 
