@@ -1,6 +1,5 @@
 //! From SQL to operators.
 
-mod aggregate;
 mod check;
 mod lower;
 mod optimize;

@@ -6,12 +6,49 @@ use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
-use datafusion::logical_expr::{Aggregate, Expr};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
 use datafusion::physical_expr::PhysicalExpr;
 
-use super::lower::{Lowering, physical};
-use crate::operator::{AggregateCall, AggregateSpec, Function, Pick, can_sum};
+use super::{Lowering, arrow_schema, boxed, definition_of, physical};
+use crate::consolidation::Consolidation;
+use crate::graph::{Graph, NodeId, NodeSpec};
+use crate::operator::{
+    Aggregate as GroupBy, AggregateCall, AggregateSpec, Function, Pick, can_sum,
+};
 use crate::{Error, Result};
+
+impl Lowering<'_> {
+    pub(super) fn aggregate(
+        &self,
+        graph: &mut Graph,
+        plan: &LogicalPlan,
+        aggregate: &Aggregate,
+    ) -> Result<NodeId> {
+        let input = self.lower(graph, &aggregate.input)?;
+        let source = &graph.nodes[input].spec;
+        let spec = lower_aggregate(
+            self,
+            aggregate,
+            &source.schema,
+            arrow_schema(plan),
+            source.is_append_only,
+        )?;
+        let calls = spec.calls.iter().flat_map(|call| call.arguments.iter().chain(&call.filter));
+        let read: Vec<_> = spec.keys.iter().chain(calls).map(Arc::clone).collect();
+        let logical = definition_of(&aggregate.aggr_expr, &read);
+        let only_adds = spec.calls.is_empty() && source.is_append_only;
+        graph.add(NodeSpec {
+            definition: format!("aggregate {} {logical}", spec.keys.len()),
+            description: plan.display().to_string(),
+            inputs: vec![input],
+            schema: Arc::clone(&spec.schema),
+            is_append_only: only_adds,
+            unique: (!spec.keys.is_empty()).then(|| (0..spec.keys.len()).collect()),
+            consolidation: Consolidation::Always,
+            build: Box::new(move || boxed(GroupBy::new(spec.clone())?)),
+        })
+    }
+}
 
 /// The grouping's functions and where each result column comes from.
 #[derive(Default)]
@@ -22,7 +59,7 @@ struct Calls {
     picks: Vec<(String, usize)>,
 }
 
-pub(super) fn lower_aggregate(
+fn lower_aggregate(
     lowering: &Lowering<'_>,
     plan: &Aggregate,
     input: &SchemaRef,

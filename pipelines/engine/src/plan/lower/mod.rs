@@ -1,0 +1,130 @@
+//! One operator per plan node.
+
+mod aggregate;
+mod constant;
+mod join;
+mod linear;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+
+use crate::graph::{Graph, NodeId};
+use crate::operator::Operator;
+use crate::{EngineConfig, Error, Result};
+
+/// Nodes of relations and views by name.
+pub(crate) type Catalog = HashMap<String, NodeId>;
+
+/// What a view's lowering needs to know.
+struct Lowering<'a> {
+    view: &'a str,
+    catalog: &'a Catalog,
+    config: &'a EngineConfig,
+}
+
+/// Adds the operators of a view's plan to the graph and gives the last one.
+pub(crate) fn lower(
+    graph: &mut Graph,
+    catalog: &Catalog,
+    config: &EngineConfig,
+    view: &str,
+    plan: &LogicalPlan,
+) -> Result<NodeId> {
+    Lowering { view, catalog, config }.lower(graph, plan)
+}
+
+/// An expression over columns of `schema`, ready to be evaluated.
+fn physical(expression: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+    Ok(create_physical_expr(
+        expression,
+        schema,
+        &ExecutionProps::new(),
+        &PhysicalPlanningContext::default(),
+    )?)
+}
+
+fn arrow_schema(plan: &LogicalPlan) -> SchemaRef {
+    Arc::clone(plan.schema().inner())
+}
+
+/// Text that decides what an expression computes: columns by place, literals with their types.
+fn definition_of(logical: &[Expr], physical: &[Arc<dyn PhysicalExpr>]) -> String {
+    let logical = logical.iter().map(ToString::to_string);
+    let physical = physical.iter().map(ToString::to_string);
+    logical.chain(physical).collect::<Vec<_>>().join("\u{1}")
+}
+
+impl Lowering<'_> {
+    fn unsupported(&self, construct: &dyn std::fmt::Display, instead: &str) -> Error {
+        Error::Unsupported {
+            view: self.view.to_owned(),
+            construct: construct.to_string(),
+            instead: instead.to_owned(),
+        }
+    }
+
+    /// An expression over columns of `schema`; subqueries that are left in it cannot be kept.
+    fn expression(&self, expression: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        let is_subquery = |part: &Expr| {
+            Ok(matches!(part, Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_)))
+        };
+        if expression.exists(is_subquery)? {
+            return Err(self.unsupported(
+                &"a subquery inside an expression",
+                "make it a view of its own and join it (a one-row view with cross join)",
+            ));
+        }
+        physical(expression, schema)
+    }
+
+    fn expressions(
+        &self,
+        expressions: &[Expr],
+        schema: &DFSchema,
+    ) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
+        expressions.iter().map(|expression| self.expression(expression, schema)).collect()
+    }
+
+    fn lower(&self, graph: &mut Graph, plan: &LogicalPlan) -> Result<NodeId> {
+        match plan {
+            LogicalPlan::TableScan(scan) => self.scan(graph, scan),
+            LogicalPlan::Projection(projection) => self.projection(graph, plan, projection),
+            LogicalPlan::Filter(filter) => self.filter(graph, plan, filter),
+            LogicalPlan::SubqueryAlias(alias) => self.lower(graph, &alias.input),
+            LogicalPlan::Union(union) => self.union(graph, plan, union),
+            LogicalPlan::Unnest(unnest) => self.unnest(graph, plan, unnest),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(graph, plan, aggregate),
+            LogicalPlan::Join(join) => self.join(graph, plan, join),
+            LogicalPlan::EmptyRelation(empty) => self.empty(graph, plan, empty),
+            LogicalPlan::Values(values) => self.constant(graph, plan, self.values(values)?),
+            // A view has no order of its own: who reads it sorts.
+            LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.lower(graph, &sort.input),
+            LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => {
+                Err(self.unsupported(&plan.display(), "leave the limit to the query that reads the view"))
+            }
+            LogicalPlan::Window(_) => Err(self.unsupported(
+                &plan.display(),
+                "write it as a grouping, such as last_value(x order by y), joined back where needed",
+            )),
+            LogicalPlan::Distinct(_) => {
+                Err(self.unsupported(&plan.display(), "write group by with first_value(x order by y)"))
+            }
+            LogicalPlan::RecursiveQuery(_) => {
+                Err(self.unsupported(&plan.display(), "write a fixed number of joins"))
+            }
+            _ => Err(self.unsupported(&plan.display(), "write it with select, join, union all and group by")),
+        }
+    }
+}
+
+fn boxed(operator: impl Operator + 'static) -> Result<Box<dyn Operator>> {
+    Ok(Box::new(operator))
+}
