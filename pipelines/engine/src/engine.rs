@@ -24,13 +24,21 @@ pub struct EngineConfig {
     pub batch_rows_max: usize,
     /// Checkpoints kept; the newest readable one is restored. At least 1.
     pub checkpoints_kept: usize,
+    /// Rows that a query without an operator of its own may read: it is run again with each change, and
+    /// beyond this its view stops. With 0 such views are refused.
+    pub recompute_rows_max: usize,
     /// Time since some fixed moment, to measure operators with; without, `explain` gives no times.
     pub stopwatch: Option<fn() -> Duration>,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { batch_rows_max: 32 * 1024, checkpoints_kept: 2, stopwatch: None }
+        Self {
+            batch_rows_max: 32 * 1024,
+            checkpoints_kept: 2,
+            recompute_rows_max: 1_000_000,
+            stopwatch: None,
+        }
     }
 }
 
@@ -123,6 +131,7 @@ impl Engine {
                 RelationKind::Changes => Consolidation::Unknown,
                 RelationKind::Append | RelationKind::Upsert { .. } => Consolidation::Always,
             },
+            recomputes: None,
             build: Box::new(move || {
                 Ok(Box::new(Source::new(Arc::clone(&source_schema), &source_kind)?) as _)
             }),
@@ -160,7 +169,8 @@ impl Engine {
     fn lower_view(&mut self, definition: &ViewDefinition) -> Result<(NodeId, SchemaRef)> {
         let name = &definition.name;
         let plan = self.planner.plan(name, &definition.sql)?;
-        let input = plan::lower(&mut self.graph, &self.catalog, &self.config, name, &plan)?;
+        let state = self.planner.state();
+        let input = plan::lower(&mut self.graph, &self.catalog, &self.config, &state, name, &plan)?;
         let schema = view_schema(name, plan.schema().as_arrow())?;
         let key = column_places(name, &schema, &definition.key)?;
         let is_append_only = self.graph.nodes[input].spec.is_append_only;
@@ -179,6 +189,7 @@ impl Engine {
             is_append_only,
             unique,
             consolidation: Consolidation::Always,
+            recomputes: None,
             build: Box::new(move || {
                 let schema = Arc::clone(&output_schema);
                 Ok(Box::new(Output::new(view.clone(), schema, &key, materialize)?) as _)
@@ -334,6 +345,7 @@ impl Engine {
             rows_in: node.rows_in,
             rows_out: node.rows_out,
             time: self.config.stopwatch.map(|_| node.time),
+            recomputes: node.spec.recomputes.clone(),
             failure: node.failure.clone(),
             inputs: node.spec.inputs.iter().map(|input| self.report(*input, users)).collect(),
         }

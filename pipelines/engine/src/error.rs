@@ -114,6 +114,17 @@ pub enum Error {
         /// The second row.
         row: String,
     },
+    /// A query that is run again with each change has come to read too much.
+    #[error(
+        "a query that is run again with each change reads {rows} rows, more than the {rows_max} allowed; \
+         `explain` says why it is: write it so that it is kept, or raise recompute_rows_max"
+    )]
+    TooLarge {
+        /// Rows its inputs hold.
+        rows: usize,
+        /// Rows allowed.
+        rows_max: usize,
+    },
     /// An expression failed on data.
     #[error(transparent)]
     DataFusion(#[from] DataFusionError),
@@ -176,6 +187,7 @@ impl Error {
             Self::EpochOrder { .. } => "epoch_order",
             Self::MissingRow { .. } => "missing_row",
             Self::DuplicateKey { .. } => "duplicate_key",
+            Self::TooLarge { .. } => "too_large",
             Self::DataFusion(_) => "expression",
             Self::Arrow(_) => "columns",
             Self::Store { .. } => "store",

@@ -24,6 +24,8 @@ pub struct OperatorReport {
     pub rows_out: u64,
     /// Time spent since the engine started, when the engine is configured to measure it.
     pub time: Option<Duration>,
+    /// Why it runs its query again with each change, where it does.
+    pub recomputes: Option<String>,
     /// Why it stopped, if it did.
     pub failure: Option<String>,
     /// The operators it reads.
@@ -87,6 +89,9 @@ fn write_tree(
     }
     if report.shared_by > 1 {
         write!(formatter, " shared by {} views", report.shared_by)?;
+    }
+    if let Some(reason) = &report.recomputes {
+        write!(formatter, " run again with each change because {reason}")?;
     }
     if let Some(failure) = &report.failure {
         write!(formatter, " STOPPED: {failure}")?;

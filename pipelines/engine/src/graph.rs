@@ -33,6 +33,8 @@ pub(crate) struct NodeSpec {
     /// Columns that identify a row at the end of each epoch, where such are known.
     pub unique: Option<Vec<usize>>,
     pub consolidation: Consolidation,
+    /// Why it runs its query again with each change, where it does.
+    pub recomputes: Option<String>,
     pub build: Build,
 }
 

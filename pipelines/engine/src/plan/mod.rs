@@ -7,8 +7,10 @@ mod table;
 
 pub(crate) use lower::{Catalog, lower};
 
+use std::sync::Arc;
+
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::FutureExt;
@@ -25,14 +27,21 @@ impl Planner {
     pub fn new() -> Self {
         let config = SessionConfig::new()
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
-            .with_information_schema(false);
+            .with_information_schema(false)
+            // A query that is run again gives the same order each time.
+            .with_target_partitions(1);
         let state = SessionStateBuilder::new().with_config(config).with_default_features().build();
         Self { context: SessionContext::new_with_state(state) }
     }
 
+    /// What queries are run with.
+    pub fn state(&self) -> Arc<SessionState> {
+        Arc::new(self.context.state())
+    }
+
     /// Makes `name` known to later queries.
     pub fn declare(&self, name: &str, schema: SchemaRef) -> Result<()> {
-        self.context.register_table(name, std::sync::Arc::new(DeclaredTable::new(schema)))?;
+        self.context.register_table(name, Arc::new(DeclaredTable::new(schema)))?;
         Ok(())
     }
 

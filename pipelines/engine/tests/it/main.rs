@@ -7,5 +7,6 @@ mod fixture;
 mod journal;
 mod oracle;
 mod queries;
+mod recompute;
 mod snapshot;
 mod world;

@@ -373,6 +373,19 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         "",
         "select sale_id, line['product'] as product from (select sale_id, unnest(lines) as line from unmatched_sales)",
     ),
+    // Run again with each change
+    (
+        "grown",
+        "size,depth",
+        "with recursive n as (select size, 1 as depth from shops union all select size + 1, depth + 1 from n where depth < 3) select size, depth, count(*) as shops from n group by size, depth",
+    ),
+    (
+        "grown_products",
+        "",
+        "select g.depth, p.product from grown g join products p on p.version % 7 = g.size",
+    ),
+    ("series", "n", "select value as n from generate_series(1, 5)"),
+    ("shops_in_series", "shop", "select h.shop, s.n from shops h join series s on s.n = h.size"),
     // Views that keep no rows of their own, and views on all that
     (
         "unkept_days",

@@ -37,7 +37,12 @@ impl PipelineOptions {
         Self {
             registry,
             folder: folder.into(),
-            engine: EngineConfig { stopwatch: Some(since_start), ..EngineConfig::default() },
+            // The product's views are all kept in time proportional to the change.
+            engine: EngineConfig {
+                stopwatch: Some(since_start),
+                recompute_rows_max: 0,
+                ..EngineConfig::default()
+            },
             marts: None,
             checkpoint_interval: Duration::from_secs(10),
             checkpoint_events: 2_000_000,

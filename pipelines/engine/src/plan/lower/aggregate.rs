@@ -45,6 +45,7 @@ impl Lowering<'_> {
             is_append_only: only_adds,
             unique: (!spec.keys.is_empty()).then(|| (0..spec.keys.len()).collect()),
             consolidation: Consolidation::Always,
+            recomputes: None,
             build: Box::new(move || boxed(GroupBy::new(spec.clone())?)),
         })
     }

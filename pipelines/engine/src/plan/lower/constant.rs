@@ -45,6 +45,7 @@ impl Lowering<'_> {
             is_append_only: true,
             unique: None,
             consolidation: Consolidation::Always,
+            recomputes: None,
             build: Box::new(move || boxed(Constant::new(batch.clone()))),
         })
     }

@@ -96,6 +96,7 @@ impl Lowering<'_> {
             is_append_only,
             unique: None,
             consolidation,
+            recomputes: None,
             build: Box::new(move || boxed(Join::new(spec.clone())?)),
         })
     }

@@ -9,18 +9,17 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 
 use super::{Lowering, arrow_schema, boxed, definition_of};
+use crate::Result;
 use crate::consolidation::Consolidation;
 use crate::graph::{Graph, NodeId, NodeSpec};
 use crate::operator::{Filter, Map, Union, Unnest, UnnestColumn};
-use crate::{Error, Result};
 
 impl Lowering<'_> {
     pub(super) fn scan(&self, graph: &mut Graph, scan: &logical::TableScan) -> Result<NodeId> {
         let name = scan.table_name.table();
-        let node = *self
-            .catalog
-            .get(name)
-            .ok_or_else(|| Error::UnknownRelation { name: name.to_owned() })?;
+        let Some(node) = self.catalog.get(name).copied() else {
+            return self.run_once(graph, &LogicalPlan::TableScan(scan.clone()));
+        };
         let Some(projection) = &scan.projection else { return Ok(node) };
         let schema = Arc::clone(&graph.nodes[node].spec.schema);
         let columns =
@@ -83,6 +82,7 @@ impl Lowering<'_> {
             unique,
             consolidation: Consolidation::Kept(places),
             schema: Arc::clone(&schema),
+            recomputes: None,
             build: Box::new(move || boxed(Map::new(Arc::clone(&schema), expressions.clone()))),
         })
     }
@@ -106,6 +106,7 @@ impl Lowering<'_> {
             is_append_only: source.is_append_only,
             unique: source.unique.clone(),
             consolidation: Consolidation::kept(source.schema.fields().len()),
+            recomputes: None,
             build: Box::new(move || boxed(Filter::new(Arc::clone(&predicate)))),
         })
     }
@@ -131,6 +132,7 @@ impl Lowering<'_> {
             is_append_only,
             unique: None,
             consolidation: Consolidation::Union,
+            recomputes: None,
             build: Box::new(move || boxed(Union::new(Arc::clone(&schema)))),
         })
     }
@@ -170,6 +172,7 @@ impl Lowering<'_> {
             is_append_only,
             unique: None,
             consolidation: Consolidation::Unknown,
+            recomputes: None,
             build: Box::new(move || {
                 boxed(Unnest::new(Arc::clone(&schema), columns.clone(), keeps_null, keeps_empty))
             }),

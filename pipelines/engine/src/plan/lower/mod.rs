@@ -4,6 +4,7 @@ mod aggregate;
 mod constant;
 mod join;
 mod linear;
+mod recompute;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::TreeNode;
+use datafusion::execution::SessionState;
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, LogicalPlan};
@@ -28,6 +30,8 @@ struct Lowering<'a> {
     view: &'a str,
     catalog: &'a Catalog,
     config: &'a EngineConfig,
+    /// What queries are run with that are not kept by operators.
+    state: &'a Arc<SessionState>,
 }
 
 /// Adds the operators of a view's plan to the graph and gives the last one.
@@ -35,10 +39,11 @@ pub(crate) fn lower(
     graph: &mut Graph,
     catalog: &Catalog,
     config: &EngineConfig,
+    state: &Arc<SessionState>,
     view: &str,
     plan: &LogicalPlan,
 ) -> Result<NodeId> {
-    Lowering { view, catalog, config }.lower(graph, plan)
+    Lowering { view, catalog, config, state }.lower(graph, plan)
 }
 
 /// An expression over columns of `schema`, ready to be evaluated.
@@ -93,7 +98,19 @@ impl Lowering<'_> {
         expressions.iter().map(|expression| self.expression(expression, schema)).collect()
     }
 
+    /// The node that gives `plan`: by an operator where there is one for it, else by running it again.
     fn lower(&self, graph: &mut Graph, plan: &LogicalPlan) -> Result<NodeId> {
+        let first_new = graph.nodes.len();
+        match self.operator(graph, plan) {
+            Err(refusal @ Error::Unsupported { .. }) => {
+                graph.truncate(first_new);
+                self.recompute(graph, plan, refusal)
+            }
+            lowered => lowered,
+        }
+    }
+
+    fn operator(&self, graph: &mut Graph, plan: &LogicalPlan) -> Result<NodeId> {
         match plan {
             LogicalPlan::TableScan(scan) => self.scan(graph, scan),
             LogicalPlan::Projection(projection) => self.projection(graph, plan, projection),
