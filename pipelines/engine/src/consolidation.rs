@@ -36,6 +36,15 @@ impl Consolidation {
         Self::Kept((0..width).map(Some).collect())
     }
 
+    /// Where an input column stands in the output of a node that looks at one row at a time.
+    pub fn place_of(&self, column: usize) -> Option<usize> {
+        match self {
+            Self::Kept(places) => places.get(column).copied().flatten(),
+            Self::Union => Some(column),
+            Self::Unknown | Self::Always | Self::Pairs { .. } => None,
+        }
+    }
+
     /// What is known of the change of a node with `width` columns.
     pub fn distinct_on(&self, width: usize, inputs: &[Known<'_>]) -> DistinctOn {
         match self {

@@ -8,10 +8,10 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use crate::checkpoint::{self, Manifest};
 use crate::consolidation::Consolidation;
-use crate::graph::{Graph, NodeId, NodeSpec, RELATION};
+use crate::graph::{Graph, NodeId, NodeSpec, Placement, RELATION};
 use crate::operator::{Output, Source};
 use crate::plan::{self, Catalog, Planner};
-use crate::state::{concat, consolidate, new_batch};
+use crate::state::{concat, consolidate, going_first, new_batch};
 use crate::{
     CheckpointId, CheckpointStore, Cut, Delta, Epoch, EpochChanges, Error, Explain, OperatorReport,
     Relation, RelationKind, Result, Snapshot, StoppedView, ViewDefinition,
@@ -20,6 +20,8 @@ use crate::{
 /// Settings of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
+    /// Threads that work on one epoch, each with its share of the state. At least 1.
+    pub workers: usize,
     /// Pairs of rows a join works on at once, at most.
     pub batch_rows_max: usize,
     /// Checkpoints kept; the newest readable one is restored. At least 1.
@@ -34,6 +36,7 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
+            workers: 1,
             batch_rows_max: 32 * 1024,
             checkpoints_kept: 2,
             recompute_rows_max: 1_000_000,
@@ -82,9 +85,9 @@ impl Engine {
     /// An engine without relations and views.
     pub fn new(config: EngineConfig) -> Result<Self> {
         Ok(Self {
-            config,
             planner: Planner::new(),
-            graph: Graph::default(),
+            graph: Graph::new(config.workers)?,
+            config,
             relations: HashMap::new(),
             catalog: Catalog::new(),
             views: Vec::new(),
@@ -117,16 +120,24 @@ impl Engine {
             column_places(&name, &schema, key)?;
         }
         let (source_schema, source_kind) = (Arc::clone(&schema), kind.clone());
+        let unique = match &kind {
+            RelationKind::Upsert { key } => Some(column_places(&name, &schema, key)?),
+            RelationKind::Append | RelationKind::Changes => None,
+        };
         let node = self.graph.add(NodeSpec {
             description: format!("{RELATION}{name}"),
             definition: format!("relation {name} {kind:?} {schema:?}"),
             inputs: Vec::new(),
             schema: Arc::clone(&schema),
             is_append_only: kind == RelationKind::Append,
-            unique: match &kind {
-                RelationKind::Upsert { key } => Some(column_places(&name, &schema, key)?),
-                RelationKind::Append | RelationKind::Changes => None,
+            placement: match &unique {
+                Some(key) => Placement::by_columns(
+                    key.iter().copied(),
+                    key.iter().copied().map(Some).collect(),
+                ),
+                None => Placement::Anywhere,
             },
+            unique,
             consolidation: match kind {
                 RelationKind::Changes => Consolidation::Unknown,
                 RelationKind::Append | RelationKind::Upsert { .. } => Consolidation::Always,
@@ -179,6 +190,15 @@ impl Engine {
             true => Some(key.clone()),
             false => self.graph.nodes[input].spec.unique.clone(),
         };
+        let width = schema.fields().len();
+        let placement = match &key {
+            // Equal rows meet, to be summed up and found again.
+            key if !key.is_empty() => {
+                Placement::by_columns(key.iter().copied(), key.iter().copied().map(Some).collect())
+            }
+            _ if is_append_only || width == 0 => Placement::Anywhere,
+            _ => Placement::by_columns(0..width, (0..width).map(Some).collect()),
+        };
         let (view, output_schema, materialize) =
             (name.clone(), Arc::clone(&schema), definition.materialize);
         let node = self.graph.add(NodeSpec {
@@ -189,6 +209,7 @@ impl Engine {
             is_append_only,
             unique,
             consolidation: Consolidation::Always,
+            placement,
             recomputes: None,
             build: Box::new(move || {
                 let schema = Arc::clone(&output_schema);
@@ -221,7 +242,7 @@ impl Engine {
             true => self.graph.fill(),
             false => HashMap::new(),
         };
-        let mut outputs = self.graph.push(inputs, self.config.stopwatch);
+        self.graph.push(inputs, self.config.stopwatch)?;
         self.graph.spread_failures();
         let mut changes = Vec::new();
         let mut stopped = Vec::new();
@@ -236,17 +257,18 @@ impl Engine {
                 }
                 continue;
             }
-            let mut change = std::mem::take(&mut outputs[view.node]);
-            if let Some(mut first) = filled.remove(&view.node).filter(|first| !first.is_empty()) {
-                first.append(&mut change);
-                change = vec![consolidate(concat(&view.schema, first)?)?];
+            let mut change = self.graph.take_output(view.node);
+            let first = filled.remove(&view.node).unwrap_or_default();
+            let has_first = !first.is_empty();
+            change.splice(0..0, first);
+            if change.is_empty() {
+                continue;
             }
-            changes.extend(
-                change
-                    .into_iter()
-                    .filter(|delta| !delta.is_empty())
-                    .map(|delta| (view.definition.name.clone(), delta)),
-            );
+            let change = concat(&view.schema, change)?;
+            let change = if has_first { consolidate(change)? } else { going_first(change)? };
+            if !change.is_empty() {
+                changes.push((view.definition.name.clone(), change));
+            }
         }
         Ok(EpochChanges { epoch: epoch.number, changes, stopped })
     }
@@ -299,9 +321,11 @@ impl Engine {
         if let Some(reason) = &node.failure {
             return Err(Error::Stopped { view: name, reason: reason.clone() });
         }
-        let Some(chunks) = node.operator.snapshot() else {
+        let chunks = self.graph.operators(view.node).map(|operator| operator.snapshot());
+        let Some(chunks) = chunks.collect::<Option<Vec<_>>>() else {
             return Err(Error::NotMaterialized { name });
         };
+        let chunks = chunks.into_iter().flatten().collect();
         let schema = Arc::clone(&view.schema);
         Ok(Arc::new(Snapshot::new(name, schema, chunks, self.epoch, Arc::clone(&self.cut))))
     }
@@ -315,8 +339,8 @@ impl Engine {
         Ok(Explain {
             view: view.definition.name.clone(),
             root: self.report(node.spec.inputs[0], &users),
-            snapshot_rows: node.operator.state_rows(),
-            snapshot_bytes: node.operator.state_bytes(),
+            snapshot_rows: self.graph.operators(view.node).map(|kept| kept.state_rows()).sum(),
+            snapshot_bytes: self.graph.operators(view.node).map(|kept| kept.state_bytes()).sum(),
             failure: node.failure.clone(),
         })
     }
@@ -335,16 +359,18 @@ impl Engine {
 
     fn report(&self, id: NodeId, users: &[HashSet<NodeId>]) -> OperatorReport {
         let node = &self.graph.nodes[id];
+        let meter = self.graph.meter(id);
+        let operators = || self.graph.operators(id);
         OperatorReport {
             id,
             description: node.spec.description.clone(),
-            class: node.operator.class(),
+            class: operators().next().map_or("", |operator| operator.class()),
             shared_by: users.iter().filter(|nodes| nodes.contains(&id)).count(),
-            state_rows: node.operator.state_rows(),
-            state_bytes: node.operator.state_bytes(),
-            rows_in: node.rows_in,
-            rows_out: node.rows_out,
-            time: self.config.stopwatch.map(|_| node.time),
+            state_rows: operators().map(|operator| operator.state_rows()).sum(),
+            state_bytes: operators().map(|operator| operator.state_bytes()).sum(),
+            rows_in: meter.rows_in,
+            rows_out: meter.rows_out,
+            time: self.config.stopwatch.map(|_| meter.time),
             recomputes: node.spec.recomputes.clone(),
             failure: node.failure.clone(),
             inputs: node.spec.inputs.iter().map(|input| self.report(*input, users)).collect(),

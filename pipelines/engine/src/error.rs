@@ -114,6 +114,14 @@ pub enum Error {
         /// The second row.
         row: String,
     },
+    /// The threads of the workers cannot be had.
+    #[error("{workers} workers cannot be started: {source}; ask for fewer")]
+    Threads {
+        /// Workers asked for.
+        workers: usize,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A query that is run again with each change has come to read too much.
     #[error(
         "a query that is run again with each change reads {rows} rows, more than the {rows_max} allowed; \
@@ -187,6 +195,7 @@ impl Error {
             Self::EpochOrder { .. } => "epoch_order",
             Self::MissingRow { .. } => "missing_row",
             Self::DuplicateKey { .. } => "duplicate_key",
+            Self::Threads { .. } => "threads",
             Self::TooLarge { .. } => "too_large",
             Self::DataFusion(_) => "expression",
             Self::Arrow(_) => "columns",

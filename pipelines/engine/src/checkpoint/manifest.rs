@@ -31,7 +31,31 @@ pub(crate) struct NodeState {
     pub fingerprint: String,
     /// Why it had stopped, if it had.
     pub failure: Option<String>,
+    /// What the first worker holds.
     pub pieces: Vec<Piece>,
+    /// What each of the workers after the first holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<Vec<Piece>>,
+}
+
+impl NodeState {
+    /// What each of `by_worker` holds, at least one.
+    pub fn new(fingerprint: String, failure: Option<String>, by_worker: &[Vec<Piece>]) -> Self {
+        let (pieces, more) = by_worker.split_first().expect("there is a first worker");
+        Self { fingerprint, failure, pieces: pieces.clone(), more: more.to_vec() }
+    }
+
+    pub fn by_worker(&self) -> Vec<Vec<Piece>> {
+        std::iter::once(&self.pieces).chain(&self.more).cloned().collect()
+    }
+
+    pub fn all_pieces(&self) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter().chain(self.more.iter().flatten())
+    }
+
+    pub fn all_pieces_mut(&mut self) -> impl Iterator<Item = &mut Piece> {
+        self.pieces.iter_mut().chain(self.more.iter_mut().flatten())
+    }
 }
 
 /// A whole checkpoint.
@@ -40,19 +64,27 @@ pub(crate) struct Manifest {
     pub format: u32,
     pub epoch: u64,
     pub cut: Cut,
+    /// Workers among whom the state is divided.
+    #[serde(default = "one")]
+    pub workers: usize,
     pub nodes: Vec<NodeState>,
     /// Bytes of each segment it uses, with those no piece uses any more.
     pub segment_bytes: BTreeMap<String, u64>,
+}
+
+fn one() -> usize {
+    1
 }
 
 impl Manifest {
     pub fn new(
         epoch: u64,
         cut: Cut,
+        workers: usize,
         nodes: Vec<NodeState>,
         segment_bytes: BTreeMap<String, u64>,
     ) -> Self {
-        Self { format: FORMAT, epoch, cut, nodes, segment_bytes }
+        Self { format: FORMAT, epoch, cut, workers, nodes, segment_bytes }
     }
 
     fn file_name(epoch: u64) -> String {

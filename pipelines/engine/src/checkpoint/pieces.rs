@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 
 use super::manifest::Piece;
 use super::segment::read_piece;
-use crate::state::{RowStore, SavedChunk};
+use crate::graph::Share;
+use crate::state::{RowStore, SavedChunk, SavedRows};
 use crate::{CheckpointStore, Error, Result};
 
 const GROUPS: &str = "groups";
@@ -109,14 +111,22 @@ impl<'a> PieceWriter<'a> {
 }
 
 /// Gives the state of one operator back.
+///
+/// With a share, an operator takes only the part that is its worker's, and is asked once for each worker
+/// there was.
 pub(crate) struct PieceReader<'a> {
     store: &'a dyn CheckpointStore,
     pieces: &'a [Piece],
+    share: Option<&'a Share>,
 }
 
 impl<'a> PieceReader<'a> {
-    pub fn new(store: &'a dyn CheckpointStore, pieces: &'a [Piece]) -> Self {
-        Self { store, pieces }
+    pub fn new(
+        store: &'a dyn CheckpointStore,
+        pieces: &'a [Piece],
+        share: Option<&'a Share>,
+    ) -> Self {
+        Self { store, pieces, share }
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>> {
@@ -128,24 +138,32 @@ impl<'a> PieceReader<'a> {
         read_piece(self.store, piece)
     }
 
-    /// Rows saved with [`PieceWriter::put_rows`], chunk by chunk.
-    pub fn rows(&self, name: &str) -> Result<Vec<SavedChunk>> {
+    /// Rows saved with [`PieceWriter::put_rows`].
+    pub fn rows(&self, name: &str) -> Result<SavedRows<'_>> {
         let index = parse_index(&self.read(&index_name(name))?).ok_or_else(|| garbled(name))?;
         let chunks = index.into_iter().map(|(id, dead)| {
             let piece = chunk_name(name, id);
             Ok(SavedChunk { id, batch: read_batch(&piece, &self.read(&piece)?)?, dead })
         });
-        chunks.collect()
+        Ok(SavedRows { chunks: chunks.collect::<Result<_>>()?, share: self.share })
     }
 
-    /// Groups saved with [`PieceWriter::put_groups`], piece by piece.
-    pub fn groups(&self) -> Result<Vec<SavedGroups>> {
+    /// Groups saved with [`PieceWriter::put_groups`], piece by piece. `keys` gives the key columns of encoded
+    /// keys, which the first column of each batch holds.
+    pub fn groups(
+        &self,
+        keys: impl Fn(&[&[u8]]) -> Result<Vec<ArrayRef>>,
+    ) -> Result<Vec<SavedGroups>> {
         let pieces = self.pieces.iter().filter(|piece| piece.name.starts_with(GROUPS));
         let parse = |piece: &Piece| {
             let bytes = read_piece(self.store, piece)?;
             let mut rest = bytes.as_slice();
             let gone = take_keys(&mut rest).ok_or_else(|| garbled(&piece.name))?;
-            Ok(SavedGroups { gone, batch: read_batch(&piece.name, rest)? })
+            let batch = read_batch(&piece.name, rest)?;
+            let Some(share) = self.share else { return Ok(SavedGroups { gone, batch }) };
+            let encoded: Vec<&[u8]> = batch.column(0).as_binary::<i32>().iter().flatten().collect();
+            let mine = share.mine(&keys(&encoded)?, encoded.len())?;
+            Ok(SavedGroups { gone, batch: filter_record_batch(&batch, &BooleanArray::from(mine))? })
         };
         pieces.map(parse).collect()
     }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::manifest::{Manifest, NodeState, Piece};
 use super::pieces::{Draft, PieceReader, PieceWriter};
 use super::segment::{SegmentWriter, remove_unused};
-use crate::graph::{Graph, Node};
+use crate::graph::{Graph, Share};
+use crate::operator::Operator;
 use crate::{CheckpointStore, Cut, Result};
 
 /// Saves what changed since `previous` and gives the manifest, which is in place then.
@@ -33,35 +34,43 @@ fn write(
     store: &mut dyn CheckpointStore,
 ) -> Result<Manifest> {
     let mut segment = SegmentWriter::new(store, epoch);
-    let known: Vec<&mut Node> = graph.nodes.iter_mut().filter(|node| !node.is_fresh).collect();
-    let mut nodes = Vec::with_capacity(known.len());
-    for node in known {
-        if node.failure.is_some() {
-            node.pieces.clear();
-        } else if node.is_changed {
-            node.pieces = save_node(node, &mut segment)?;
+    let mut nodes = Vec::with_capacity(graph.nodes.len());
+    for id in (0..graph.nodes.len()).filter(|id| !graph.nodes[*id].is_fresh).collect::<Vec<_>>() {
+        if graph.nodes[id].failure.is_some() {
+            graph.nodes[id].pieces.iter_mut().for_each(Vec::clear);
+        } else if graph.nodes[id].is_changed {
+            for worker in 0..graph.workers() {
+                let previous = std::mem::take(&mut graph.nodes[id].pieces[worker]);
+                let operator = graph.operator_mut(id, worker);
+                graph.nodes[id].pieces[worker] = save_operator(operator, &previous, &mut segment)?;
+            }
         }
+        let node = &graph.nodes[id];
         let (fingerprint, failure) = (node.fingerprint.clone(), node.failure.clone());
-        nodes.push(NodeState { fingerprint, failure, pieces: node.pieces.clone() });
+        nodes.push(NodeState::new(fingerprint, failure, &node.pieces));
     }
     let mut segment_bytes =
         previous.map(|manifest| manifest.segment_bytes.clone()).unwrap_or_default();
     compact(&mut nodes, &mut segment_bytes, &mut segment)?;
     segment_bytes.extend(segment.finish()?);
-    let manifest = Manifest::new(epoch, cut.clone(), nodes, segment_bytes);
+    let manifest = Manifest::new(epoch, cut.clone(), graph.workers(), nodes, segment_bytes);
     manifest.write(store)?;
     let mut states = manifest.nodes.iter();
     for node in graph.nodes.iter_mut().filter(|node| !node.is_fresh) {
         let state = states.next().expect("one state per known node");
-        node.pieces.clone_from(&state.pieces);
+        node.pieces = state.by_worker();
         node.is_changed = false;
     }
     Ok(manifest)
 }
 
-fn save_node(node: &mut Node, segment: &mut SegmentWriter<'_>) -> Result<Vec<Piece>> {
-    let mut pieces = PieceWriter::new(&node.pieces);
-    node.operator.save(&mut pieces)?;
+fn save_operator(
+    operator: &mut dyn Operator,
+    previous: &[Piece],
+    segment: &mut SegmentWriter<'_>,
+) -> Result<Vec<Piece>> {
+    let mut pieces = PieceWriter::new(previous);
+    operator.save(&mut pieces)?;
     let drafts = pieces.into_drafts().into_iter();
     drafts
         .map(|draft| match draft {
@@ -78,7 +87,7 @@ fn compact(
     segment: &mut SegmentWriter<'_>,
 ) -> Result<()> {
     let mut used: HashMap<String, u64> = HashMap::new();
-    for piece in nodes.iter().flat_map(|node| &node.pieces) {
+    for piece in nodes.iter().flat_map(NodeState::all_pieces) {
         *used.entry(piece.segment.clone()).or_default() += piece.length;
     }
     let mostly_unused: Vec<String> = segment_bytes
@@ -86,7 +95,7 @@ fn compact(
         .filter(|(name, bytes)| used.get(*name).copied().unwrap_or_default() * 2 < **bytes)
         .map(|(name, _)| name.clone())
         .collect();
-    let pieces = nodes.iter_mut().flat_map(|node| &mut node.pieces);
+    let pieces = nodes.iter_mut().flat_map(NodeState::all_pieces_mut);
     for piece in pieces.filter(|piece| mostly_unused.contains(&piece.segment)) {
         *piece = segment.copy(piece)?;
     }
@@ -98,7 +107,7 @@ fn compact(
 
 fn forget(graph: &mut Graph) {
     for node in &mut graph.nodes {
-        node.pieces.clear();
+        node.pieces.iter_mut().for_each(Vec::clear);
         node.is_changed = true;
     }
 }
@@ -121,15 +130,30 @@ pub(crate) fn load(
 ) -> Result<()> {
     let states: HashMap<&str, &NodeState> =
         manifest.nodes.iter().map(|state| (state.fingerprint.as_str(), state)).collect();
-    for node in &mut graph.nodes {
-        let Some(state) = states.get(node.fingerprint.as_str()) else { continue };
-        if state.failure.is_none() {
-            node.operator.load(&PieceReader::new(store, &state.pieces))?;
+    let workers = graph.workers();
+    let is_as_before = manifest.workers == workers;
+    for id in 0..graph.nodes.len() {
+        let Some(state) = states.get(graph.nodes[id].fingerprint.as_str()) else { continue };
+        let by_worker = state.by_worker();
+        for worker in (0..workers).filter(|_| state.failure.is_none()) {
+            let owner = graph.nodes[id].owner.clone();
+            let operator = graph.operator_mut(id, worker);
+            if is_as_before {
+                operator.load(&PieceReader::new(store, &by_worker[worker], None))?;
+                continue;
+            }
+            let share = Share { worker, workers, owner };
+            for pieces in by_worker.iter().filter(|pieces| !pieces.is_empty()) {
+                operator.load(&PieceReader::new(store, pieces, Some(&share)))?;
+            }
         }
+        let node = &mut graph.nodes[id];
         node.failure.clone_from(&state.failure);
-        node.pieces.clone_from(&state.pieces);
         node.is_fresh = false;
-        node.is_changed = false;
+        node.is_changed = !is_as_before;
+        if is_as_before {
+            node.pieces = by_worker;
+        }
     }
     Ok(())
 }

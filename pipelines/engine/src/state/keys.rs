@@ -125,6 +125,11 @@ impl KeyTable {
         bytes_of(&self.spans, &self.arena, id)
     }
 
+    /// The key columns of encoded keys.
+    pub fn decode(&self, keys: &[&[u8]]) -> Result<Vec<ArrayRef>> {
+        self.encoding.decode(keys)
+    }
+
     /// The key columns of `ids`.
     pub fn columns(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
         let rows: Vec<&[u8]> = ids.iter().map(|id| self.bytes(*id)).collect();

@@ -10,4 +10,4 @@ pub(crate) use batches::{columns_at, new_batch, take_rows};
 pub(crate) use consolidate::{concat, consolidate, consolidate_by_key, going_first};
 pub(crate) use encoding::{EncodedRows, RowEncoding};
 pub(crate) use keys::{KeyTable, NONE};
-pub(crate) use rows::{EntryId, LazyRows, RowStore, SavedChunk};
+pub(crate) use rows::{EntryId, LazyRows, RowStore, SavedChunk, SavedRows};

@@ -35,7 +35,15 @@ pub fn late_views() -> Vec<ViewDefinition> {
 }
 
 pub fn engine(relations: Vec<Relation>, views: Vec<ViewDefinition>) -> Engine {
-    let mut engine = Engine::new(EngineConfig::default()).expect("the defaults are good");
+    engine_of(EngineConfig::default(), relations, views)
+}
+
+pub fn engine_of(
+    config: EngineConfig,
+    relations: Vec<Relation>,
+    views: Vec<ViewDefinition>,
+) -> Engine {
+    let mut engine = Engine::new(config).expect("the configuration is good");
     for relation in relations {
         engine.create_relation(relation).expect("a relation of the tests is good");
     }

@@ -355,7 +355,7 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
     (
         "mean_of_means",
         "region",
-        "select h.region, avg(m.mean) as mean, count(*) as n from mean_alone m join shops h on h.shop = m.shop group by h.region",
+        "select h.region, round(avg(m.mean), 9) as mean, count(*) as n from mean_alone m join shops h on h.shop = m.shop group by h.region",
     ),
     (
         "undefined_sum",

@@ -396,7 +396,8 @@ impl Operator for Aggregate {
     }
 
     fn load(&mut self, pieces: &PieceReader<'_>) -> Result<()> {
-        for SavedGroups { gone, batch } in pieces.groups()? {
+        let saved = pieces.groups(|keys| self.groups.decode(keys))?;
+        for SavedGroups { gone, batch } in saved {
             for key in gone {
                 let id = self.groups.find_bytes(&key);
                 if id != NONE {

@@ -11,7 +11,7 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use super::{Lowering, arrow_schema, boxed, definition_of, physical};
 use crate::consolidation::Consolidation;
-use crate::graph::{Graph, NodeId, NodeSpec};
+use crate::graph::{Graph, NodeId, NodeSpec, Placement};
 use crate::operator::{
     Aggregate as GroupBy, AggregateCall, AggregateSpec, Function, Pick, can_sum,
 };
@@ -45,6 +45,7 @@ impl Lowering<'_> {
             is_append_only: only_adds,
             unique: (!spec.keys.is_empty()).then(|| (0..spec.keys.len()).collect()),
             consolidation: Consolidation::Always,
+            placement: Placement::by_group(&spec.keys),
             recomputes: None,
             build: Box::new(move || boxed(GroupBy::new(spec.clone())?)),
         })

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{self as logical, LogicalPlan};
 use super::{Lowering, arrow_schema, boxed};
 use crate::Result;
 use crate::consolidation::Consolidation;
-use crate::graph::{Graph, NodeId, NodeSpec};
+use crate::graph::{Graph, NodeId, NodeSpec, Placement};
 use crate::operator::Constant;
 use crate::state::new_batch;
 
@@ -45,6 +45,7 @@ impl Lowering<'_> {
             is_append_only: true,
             unique: None,
             consolidation: Consolidation::Always,
+            placement: Placement::Together,
             recomputes: None,
             build: Box::new(move || boxed(Constant::new(batch.clone()))),
         })

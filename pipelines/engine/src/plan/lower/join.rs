@@ -5,11 +5,13 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::{JoinType, NullEquality};
 use datafusion::logical_expr::{self as logical, Expr, LogicalPlan};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::Column;
 
 use super::{Lowering, arrow_schema, boxed, definition_of};
 use crate::Result;
 use crate::consolidation::Consolidation;
-use crate::graph::{Graph, NodeId, NodeSpec};
+use crate::graph::{Graph, NodeId, NodeSpec, Placement};
 use crate::operator::{Join, JoinSide, JoinSpec, Lone};
 
 impl Lowering<'_> {
@@ -88,6 +90,7 @@ impl Lowering<'_> {
             },
             false => Consolidation::Unknown,
         };
+        let placement = placement(&spec, join.join_type);
         graph.add(NodeSpec {
             definition,
             description: plan.display().to_string(),
@@ -96,6 +99,7 @@ impl Lowering<'_> {
             is_append_only,
             unique: None,
             consolidation,
+            placement,
             recomputes: None,
             build: Box::new(move || boxed(Join::new(spec.clone())?)),
         })
@@ -106,4 +110,24 @@ impl Lowering<'_> {
 fn nullable(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Where a join needs its rows, and which output columns hold the key: those of a side that is never null there.
+fn placement(spec: &JoinSpec, join_type: JoinType) -> Placement {
+    if spec.sides[0].keys.is_empty() {
+        return Placement::Together;
+    }
+    let (side, first) = match join_type {
+        JoinType::Right => (1, spec.sides[0].schema.fields().len()),
+        JoinType::RightSemi | JoinType::RightAnti => (1, 0),
+        JoinType::Full => (0, usize::MAX),
+        _ => (0, 0),
+    };
+    let column = |key: &Arc<dyn PhysicalExpr>| {
+        key.downcast_ref::<Column>().and_then(|key| first.checked_add(key.index()))
+    };
+    Placement::ByKey {
+        keys: spec.sides.iter().map(|side| side.keys.clone()).collect(),
+        outputs: spec.sides[side].keys.iter().map(column).collect(),
+    }
 }

@@ -11,7 +11,7 @@ use datafusion::physical_expr::expressions::Column;
 use super::{Lowering, arrow_schema, boxed, definition_of};
 use crate::Result;
 use crate::consolidation::Consolidation;
-use crate::graph::{Graph, NodeId, NodeSpec};
+use crate::graph::{Graph, NodeId, NodeSpec, Placement};
 use crate::operator::{Filter, Map, Union, Unnest, UnnestColumn};
 
 impl Lowering<'_> {
@@ -82,6 +82,7 @@ impl Lowering<'_> {
             unique,
             consolidation: Consolidation::Kept(places),
             schema: Arc::clone(&schema),
+            placement: Placement::Anywhere,
             recomputes: None,
             build: Box::new(move || boxed(Map::new(Arc::clone(&schema), expressions.clone()))),
         })
@@ -106,6 +107,7 @@ impl Lowering<'_> {
             is_append_only: source.is_append_only,
             unique: source.unique.clone(),
             consolidation: Consolidation::kept(source.schema.fields().len()),
+            placement: Placement::Anywhere,
             recomputes: None,
             build: Box::new(move || boxed(Filter::new(Arc::clone(&predicate)))),
         })
@@ -132,6 +134,7 @@ impl Lowering<'_> {
             is_append_only,
             unique: None,
             consolidation: Consolidation::Union,
+            placement: Placement::Anywhere,
             recomputes: None,
             build: Box::new(move || boxed(Union::new(Arc::clone(&schema)))),
         })
@@ -172,6 +175,7 @@ impl Lowering<'_> {
             is_append_only,
             unique: None,
             consolidation: Consolidation::Unknown,
+            placement: Placement::Anywhere,
             recomputes: None,
             build: Box::new(move || {
                 boxed(Unnest::new(Arc::clone(&schema), columns.clone(), keeps_null, keeps_empty))

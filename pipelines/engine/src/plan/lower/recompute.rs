@@ -13,7 +13,7 @@ use datafusion::logical_expr::{LogicalPlan, TableScan};
 
 use super::{Catalog, Lowering, arrow_schema, boxed};
 use crate::consolidation::Consolidation;
-use crate::graph::{Graph, NodeId, NodeSpec};
+use crate::graph::{Graph, NodeId, NodeSpec, Placement};
 use crate::operator::{Recompute, RecomputeSpec, execute, input_name};
 use crate::plan::table::DeclaredTable;
 use crate::state::new_batch;
@@ -106,6 +106,7 @@ impl Lowering<'_> {
             is_append_only: false,
             unique: None,
             consolidation: Consolidation::Always,
+            placement: Placement::Together,
             recomputes: Some(reason),
             build: Box::new(move || boxed(Recompute::new(spec.clone())?)),
         })

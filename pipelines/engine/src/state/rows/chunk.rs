@@ -7,6 +7,7 @@ use arrow::compute::interleave;
 
 use super::EntryId;
 use crate::Result;
+use crate::graph::Share;
 use crate::state::NONE;
 
 #[derive(Debug)]
@@ -43,6 +44,13 @@ pub(crate) struct SavedChunk {
     pub id: u64,
     pub batch: RecordBatch,
     pub dead: Option<Arc<Vec<u64>>>,
+}
+
+/// Rows as they come back from a checkpoint, with the part of them that is to be taken.
+#[derive(Debug)]
+pub(crate) struct SavedRows<'a> {
+    pub chunks: Vec<SavedChunk>,
+    pub share: Option<&'a Share>,
 }
 
 /// The columns of the rows at `places`: chunk and row in it.

@@ -9,7 +9,7 @@ mod exchange;
 mod index;
 mod tidy;
 
-pub(crate) use chunk::SavedChunk;
+pub(crate) use chunk::{SavedChunk, SavedRows};
 pub(crate) use index::LazyRows;
 
 use std::sync::Arc;
@@ -298,15 +298,26 @@ impl RowStore {
         live_chunks.map(save).collect()
     }
 
-    /// Takes the chunks of a checkpoint into an empty store; `keys` evaluates the key columns of a batch.
+    /// Takes the chunks of a checkpoint; `keys` evaluates the key columns of a batch.
     pub fn load(
         &mut self,
-        saved: Vec<SavedChunk>,
+        saved: SavedRows<'_>,
         keys: impl Fn(&RecordBatch) -> Result<Vec<ArrayRef>>,
     ) -> Result<()> {
-        for chunk in saved {
+        for chunk in saved.chunks {
             let rows = chunk.batch.num_rows();
-            let encoded = self.keys.encode(&keys(&chunk.batch)?, rows)?;
+            let columns = keys(&chunk.batch)?;
+            let encoded = self.keys.encode(&columns, rows)?;
+            if let Some(share) = saved.share {
+                let mine = share.mine(&columns, rows)?;
+                let is_dead = |row: usize| {
+                    chunk.dead.as_ref().is_some_and(|dead| dead[row / 64] >> (row % 64) & 1 == 1)
+                };
+                let kept = (0..rows).filter(|row| mine[*row] && !is_dead(*row));
+                let kept: Vec<u32> = kept.map(|row| row as u32).collect();
+                self.insert(&chunk.batch, &encoded, &kept)?;
+                continue;
+            }
             let all: Vec<u32> = (0..rows as u32).collect();
             let entries = self.insert(&chunk.batch, &encoded, &all)?;
             self.chunks.last_mut().expect("inserted above").id = chunk.id;

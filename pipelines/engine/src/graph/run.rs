@@ -1,0 +1,89 @@
+//! One epoch through the graph, stage by stage, with all workers.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::exchange::slice;
+use super::worker::{Epoch, Mail, Worker};
+use super::{Graph, NodeId};
+use crate::{Delta, Result};
+
+/// Below this many rows from outside, waking other threads costs more than it saves.
+const ROWS_PARALLEL_MIN: usize = 1024;
+
+impl Graph {
+    /// Pushes one epoch's changes, given by relation node, through the graph. What each node gives is had by
+    /// [`Self::take_output`].
+    pub fn push(
+        &mut self,
+        changes: HashMap<NodeId, Vec<Delta>>,
+        stopwatch: Option<fn() -> Duration>,
+    ) -> Result<()> {
+        let rows: usize = changes.values().flatten().map(Delta::num_rows).sum();
+        let mut external = HashMap::with_capacity(changes.len());
+        for (id, deltas) in changes {
+            external.insert(id, self.distribute(id, deltas)?);
+        }
+        let mut mail: Mail = self.exchanges.iter().map(|_| Vec::new()).collect();
+        let epoch = Epoch {
+            nodes: &self.nodes,
+            exchanges: &self.exchanges,
+            workers: self.workers.len(),
+            stopwatch,
+            external: &external,
+        };
+        let pool = self.pool.as_ref().filter(|_| rows >= ROWS_PARALLEL_MIN);
+        for stage in &self.stages {
+            let mut sent: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
+            let run = |worker: &mut Worker, sent: &mut Vec<_>| {
+                *sent = worker.run(stage, &epoch, &mail);
+            };
+            let pairs = self.workers.iter_mut().zip(&mut sent);
+            match pool {
+                Some(pool) => pool.in_place_scope(|scope| {
+                    let mut pairs = pairs;
+                    let own = pairs.next();
+                    for (worker, sent) in pairs {
+                        scope.spawn(|_| run(worker, sent));
+                    }
+                    if let Some((worker, sent)) = own {
+                        run(worker, sent);
+                    }
+                }),
+                None => pairs.for_each(|(worker, sent)| run(worker, sent)),
+            }
+            for (exchange, parcel) in sent.into_iter().flatten() {
+                mail[exchange].push(parcel);
+            }
+        }
+        self.gather();
+        Ok(())
+    }
+
+    /// A relation's change from outside, for each worker.
+    fn distribute(&self, id: NodeId, deltas: Vec<Delta>) -> Result<Vec<Vec<Delta>>> {
+        match &self.nodes[id].entrance {
+            Some(entrance) => entrance.sort(&deltas, self.workers.len()),
+            None => Ok(slice(deltas, self.workers.len())),
+        }
+    }
+
+    /// Takes note of what the workers did.
+    fn gather(&mut self) {
+        for (id, node) in self.nodes.iter_mut().enumerate() {
+            for worker in &mut self.workers {
+                let slot = &mut worker.slots[id];
+                node.is_changed |= slot.is_busy;
+                if let Some(failure) = slot.failure.take() {
+                    node.failure.get_or_insert(failure);
+                }
+            }
+        }
+    }
+
+    /// What a node gave in the epoch just pushed.
+    pub fn take_output(&mut self, id: NodeId) -> Vec<Delta> {
+        let outputs = self.workers.iter_mut().map(|worker| &mut worker.slots[id].output);
+        outputs.flat_map(std::mem::take).collect()
+    }
+}

@@ -1,0 +1,189 @@
+//! One worker: an operator for each node, with the share of the state that is this worker's.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::exchange::{Exchange, Parcel};
+use super::placement::Spread;
+use super::{Input, Node, NodeId};
+use crate::Delta;
+use crate::consolidation::{DistinctOn, Known};
+use crate::operator::{Change, Operator};
+
+/// What one node did at one worker since the engine started.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Meter {
+    pub rows_in: u64,
+    pub rows_out: u64,
+    pub time: Duration,
+}
+
+/// A node's operator and what it gave in the current epoch.
+pub(super) struct Slot {
+    pub operator: Box<dyn Operator>,
+    pub meter: Meter,
+    pub output: Vec<Delta>,
+    pub known: DistinctOn,
+    /// Whether it took anything in in the current epoch.
+    pub is_busy: bool,
+    pub failure: Option<String>,
+}
+
+#[derive(Default)]
+pub(super) struct Worker {
+    pub index: usize,
+    pub slots: Vec<Slot>,
+}
+
+/// All that the workers read in an epoch and none changes.
+pub(super) struct Epoch<'a> {
+    pub nodes: &'a [Node],
+    pub exchanges: &'a [Exchange],
+    pub workers: usize,
+    pub stopwatch: Option<fn() -> Duration>,
+    /// Changes from outside, by node and worker.
+    pub external: &'a HashMap<NodeId, Vec<Vec<Delta>>>,
+}
+
+/// What was sent so far: by exchange, from each worker.
+pub(super) type Mail = Vec<Vec<Parcel>>;
+
+/// One input's change as this worker sees it.
+struct Read {
+    /// What came by exchange; `None` where the input's own output is read in place.
+    delivered: Option<Vec<Delta>>,
+    known: DistinctOn,
+    source: NodeId,
+}
+
+impl Slot {
+    pub fn new(operator: Box<dyn Operator>) -> Self {
+        Self {
+            operator,
+            meter: Meter::default(),
+            output: Vec::new(),
+            known: None,
+            is_busy: false,
+            failure: None,
+        }
+    }
+}
+
+impl Worker {
+    /// Runs the nodes of one stage in order and gives what they send, by exchange.
+    pub fn run(
+        &mut self,
+        stage: &[NodeId],
+        epoch: &Epoch<'_>,
+        mail: &Mail,
+    ) -> Vec<(usize, Parcel)> {
+        let mut sent = Vec::new();
+        for id in stage {
+            self.run_node(*id, epoch, mail);
+            for (at, exchange) in epoch.exchanges.iter().enumerate() {
+                if exchange.producer == *id && !self.slots[*id].output.is_empty() {
+                    let slot = &mut self.slots[*id];
+                    match exchange.sort(&slot.output, epoch.workers) {
+                        Ok(parts) => sent.push((at, Parcel { parts, known: slot.known.clone() })),
+                        Err(error) => slot.failure = Some(error.to_string()),
+                    }
+                }
+            }
+        }
+        sent
+    }
+
+    fn run_node(&mut self, id: NodeId, epoch: &Epoch<'_>, mail: &Mail) {
+        let node = &epoch.nodes[id];
+        let (before, rest) = self.slots.split_at_mut(id);
+        let slot = &mut rest[0];
+        slot.output = Vec::new();
+        slot.known = None;
+        slot.is_busy = false;
+        if node.failure.is_some() {
+            return;
+        }
+        let external = epoch.external.get(&id).map(|parts| &parts[self.index]);
+        let reads: Vec<Read> = match external {
+            Some(_) => Vec::new(),
+            None => node
+                .inputs
+                .iter()
+                .map(|input| read(input, before, epoch, mail, self.index))
+                .collect(),
+        };
+        let own = external.map(|deltas| Change { deltas, is_consolidated: false });
+        let changes = reads.iter().map(|read| Change {
+            deltas: match &read.delivered {
+                Some(deltas) => deltas,
+                None => &before[read.source].output,
+            },
+            is_consolidated: read.known.is_some(),
+        });
+        let changes: Vec<Change<'_>> = own.into_iter().chain(changes).collect();
+        if changes.iter().all(|change| change.is_empty()) {
+            return;
+        }
+        slot.is_busy = true;
+        let rows_in: usize =
+            changes.iter().flat_map(|change| change.iter()).map(Delta::num_rows).sum();
+        let started = epoch.stopwatch.map(|now| now());
+        let output = slot.operator.apply(&changes);
+        if let (Some(now), Some(started)) = (epoch.stopwatch, started) {
+            slot.meter.time += now().saturating_sub(started);
+        }
+        slot.meter.rows_in += rows_in as u64;
+        match output {
+            Ok(output) => {
+                slot.meter.rows_out +=
+                    output.iter().map(|delta| delta.num_rows() as u64).sum::<u64>();
+                let inputs: Vec<Known<'_>> = changes
+                    .iter()
+                    .zip(&reads)
+                    .map(|(change, read)| Known {
+                        is_empty: change.is_empty(),
+                        distinct_on: read.known.as_deref(),
+                    })
+                    .collect();
+                slot.known = match output.iter().any(Delta::retracts) {
+                    true => {
+                        let width = node.spec.schema.fields().len();
+                        node.spec.consolidation.distinct_on(width, &inputs)
+                    }
+                    false => Some(Vec::new()),
+                };
+                slot.output = output;
+            }
+            Err(error) => slot.failure = Some(error.to_string()),
+        }
+    }
+}
+
+/// What a node reads of one input.
+fn read(input: &Input, before: &[Slot], epoch: &Epoch<'_>, mail: &Mail, worker: usize) -> Read {
+    let Some(exchange) = input.exchange else {
+        let known = before[input.node].known.clone();
+        return Read { delivered: None, known, source: input.node };
+    };
+    let parcels: Vec<&Parcel> =
+        mail[exchange].iter().filter(|parcel| !parcel.parts[worker].is_empty()).collect();
+    let known = known_of(&parcels, worker, &epoch.nodes[input.node].spread);
+    let deltas = parcels.iter().flat_map(|parcel| parcel.parts[worker].iter().cloned());
+    Read { delivered: Some(deltas.collect()), known, source: input.node }
+}
+
+/// Columns on which no row that comes equals one that goes, in what several workers send to one.
+fn known_of(parcels: &[&Parcel], worker: usize, spread: &Spread) -> DistinctOn {
+    if !parcels.iter().flat_map(|parcel| &parcel.parts[worker]).any(Delta::retracts) {
+        return Some(Vec::new());
+    }
+    let first = parcels.first()?.known.as_ref()?;
+    if parcels.len() == 1 {
+        return Some(first.clone());
+    }
+    // Rows that are equal in the columns they are spread by came from the same worker.
+    let Spread::By(columns) = spread else { return None };
+    let is_same = parcels.iter().all(|parcel| parcel.known.as_ref() == Some(first));
+    let is_covered = columns.iter().all(|column| first.contains(column));
+    (is_same && is_covered).then(|| first.clone())
+}
