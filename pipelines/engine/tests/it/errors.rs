@@ -6,13 +6,12 @@ use arrow::array::{Int32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use millrace_engine::{Delta, Engine, EngineConfig, Error, Relation, RelationKind};
 
-use crate::fixture::{engine, epoch, view};
+use crate::fixture::{engine, engine_of, epoch, view};
 use crate::world::relations;
 
 fn refusal(sql: &str) -> String {
     let config = EngineConfig { recompute_rows_max: 0, ..EngineConfig::default() };
-    let mut engine = Engine::new(config).unwrap();
-    relations().into_iter().for_each(|relation| engine.create_relation(relation).unwrap());
+    let mut engine = engine_of(config, relations(), Vec::new());
     match engine.create_view(view("v", "", sql)) {
         Err(error) => error.to_string(),
         Ok(()) => panic!("accepted: {sql}"),

@@ -2,7 +2,7 @@
 
 use millrace_engine::{Engine, EngineConfig};
 
-use crate::fixture::{epoch, view};
+use crate::fixture::{engine_of, epoch, view};
 use crate::world::{World, relations};
 
 const REACHED: &str = "with recursive n as (select small from moves union select small + 1 from n \
@@ -10,9 +10,7 @@ const REACHED: &str = "with recursive n as (select small from moves union select
 
 fn bounded(recompute_rows_max: usize) -> Engine {
     let config = EngineConfig { recompute_rows_max, ..EngineConfig::default() };
-    let mut engine = Engine::new(config).unwrap();
-    relations().into_iter().for_each(|relation| engine.create_relation(relation).unwrap());
-    engine
+    engine_of(config, relations(), Vec::new())
 }
 
 #[test]
