@@ -64,7 +64,7 @@ pub struct Epoch {
 }
 
 /// What one epoch changed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct EpochChanges {
     /// Number of the epoch.
     pub epoch: u64,
@@ -73,6 +73,11 @@ pub struct EpochChanges {
     pub changes: Vec<(String, Delta)>,
     /// Views that this epoch brought to a stop, such as by a division by zero. All others go on.
     pub stopped: Vec<StoppedView>,
+    /// Views that have caught up with what they read: their change is all they hold, whatever a sink has of
+    /// them from before.
+    pub filled: Vec<String>,
+    /// Replacements that failed on data while they were filled. The views go on as they were.
+    pub given_up: Vec<StoppedView>,
 }
 
 /// A view that can no longer be kept true.

@@ -114,6 +114,34 @@ pub enum Error {
         /// The second row.
         row: String,
     },
+    /// The view is read by others.
+    #[error("view {view} is read by {readers}: drop those first")]
+    HasReaders {
+        /// The view.
+        view: String,
+        /// Names of the views that read it.
+        readers: String,
+    },
+    /// A view that reads a replaced one does not go with the new definition.
+    #[error("view {reader} reads {view} and does not go with its new definition: {source}")]
+    Reader {
+        /// The view that was to be replaced.
+        view: String,
+        /// The view that reads it.
+        reader: String,
+        /// Why it does not.
+        source: Box<Error>,
+    },
+    /// The view is not there yet.
+    #[error(
+        "view {view} is being filled: {rows_waiting} rows wait to be taken in; try again after the next epochs"
+    )]
+    Filling {
+        /// The view.
+        view: String,
+        /// Rows that new views have yet to take in.
+        rows_waiting: usize,
+    },
     /// The threads of the workers cannot be had.
     #[error("{workers} workers cannot be started: {source}; ask for fewer")]
     Threads {
@@ -195,6 +223,9 @@ impl Error {
             Self::EpochOrder { .. } => "epoch_order",
             Self::MissingRow { .. } => "missing_row",
             Self::DuplicateKey { .. } => "duplicate_key",
+            Self::HasReaders { .. } => "has_readers",
+            Self::Reader { .. } => "reader",
+            Self::Filling { .. } => "filling",
             Self::Threads { .. } => "threads",
             Self::TooLarge { .. } => "too_large",
             Self::DataFusion(_) => "expression",
@@ -208,6 +239,6 @@ impl Error {
 
     /// Whether the same call may succeed later without anyone mending anything.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Store { .. })
+        matches!(self, Self::Store { .. } | Self::Filling { .. })
     }
 }

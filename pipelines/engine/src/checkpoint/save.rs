@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::manifest::{Manifest, NodeState, Piece};
 use super::pieces::{Draft, PieceReader, PieceWriter};
 use super::segment::{SegmentWriter, remove_unused};
-use crate::graph::{Graph, Share};
+use crate::graph::{Graph, Phase, Share};
 use crate::operator::Operator;
 use crate::{CheckpointStore, Cut, Result};
 
@@ -35,7 +35,10 @@ fn write(
 ) -> Result<Manifest> {
     let mut segment = SegmentWriter::new(store, epoch);
     let mut nodes = Vec::with_capacity(graph.nodes.len());
-    for id in (0..graph.nodes.len()).filter(|id| !graph.nodes[*id].is_fresh).collect::<Vec<_>>() {
+    for id in (0..graph.nodes.len())
+        .filter(|id| graph.nodes[*id].phase == Phase::Live)
+        .collect::<Vec<_>>()
+    {
         if graph.nodes[id].failure.is_some() {
             graph.nodes[id].pieces.iter_mut().for_each(Vec::clear);
         } else if graph.nodes[id].is_changed {
@@ -56,7 +59,7 @@ fn write(
     let manifest = Manifest::new(epoch, cut.clone(), graph.workers(), nodes, segment_bytes);
     manifest.write(store)?;
     let mut states = manifest.nodes.iter();
-    for node in graph.nodes.iter_mut().filter(|node| !node.is_fresh) {
+    for node in graph.nodes.iter_mut().filter(|node| node.phase == Phase::Live) {
         let state = states.next().expect("one state per known node");
         node.pieces = state.by_worker();
         node.is_changed = false;
@@ -149,7 +152,7 @@ pub(crate) fn load(
         }
         let node = &mut graph.nodes[id];
         node.failure.clone_from(&state.failure);
-        node.is_fresh = false;
+        node.phase = Phase::Live;
         node.is_changed = !is_as_before;
         if is_as_before {
             node.pieces = by_worker;

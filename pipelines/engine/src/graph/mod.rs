@@ -2,6 +2,7 @@
 
 mod exchange;
 mod fill;
+mod keep;
 mod placement;
 mod run;
 mod worker;
@@ -10,12 +11,13 @@ pub(crate) use exchange::Share;
 pub(crate) use placement::{Owner, Placement};
 pub(crate) use worker::Meter;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use arrow::datatypes::SchemaRef;
 
 use self::exchange::Exchange;
+use self::fill::Filling;
 use self::placement::{Need, Spread, place};
 use self::worker::{Slot, Worker};
 use crate::checkpoint::Piece;
@@ -52,6 +54,17 @@ pub(crate) struct NodeSpec {
     pub build: Build,
 }
 
+/// How far a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// New, without a row.
+    Fresh,
+    /// Taking in what its inputs held and gave.
+    Filling,
+    /// At the last epoch.
+    Live,
+}
+
 /// One input of a node.
 pub(crate) struct Input {
     pub node: NodeId,
@@ -70,8 +83,7 @@ pub(crate) struct Node {
     pub owner: Owner,
     /// Nodes of one stage wait for no other worker.
     stage: usize,
-    /// Whether it has yet to take in what its inputs hold.
-    pub is_fresh: bool,
+    pub phase: Phase,
     pub failure: Option<String>,
     /// Whether it took anything in since the last checkpoint.
     pub is_changed: bool,
@@ -86,6 +98,9 @@ pub(crate) struct Graph {
     exchanges: Vec<Exchange>,
     stages: Vec<Vec<NodeId>>,
     by_fingerprint: HashMap<String, NodeId>,
+    filling: Option<Filling>,
+    /// Nodes of the filling before.
+    just_filled: HashSet<NodeId>,
     /// Threads of the workers after the first.
     pool: Option<rayon::ThreadPool>,
 }
@@ -122,6 +137,8 @@ impl Graph {
             exchanges: Vec::new(),
             stages: Vec::new(),
             by_fingerprint: HashMap::new(),
+            filling: None,
+            just_filled: HashSet::new(),
             pool,
         })
     }
@@ -183,7 +200,7 @@ impl Graph {
             spread: placed.spread,
             owner: placed.owner,
             stage,
-            is_fresh: true,
+            phase: Phase::Fresh,
             failure: None,
             is_changed: true,
         });

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::exchange::slice;
-use super::worker::{Epoch, Mail, Worker};
+use super::fill::ByWorker;
+use super::placement::Owner;
+use super::worker::{Epoch, Mail, Run, Worker};
 use super::{Graph, NodeId};
 use crate::{Delta, Result};
 
@@ -19,23 +21,36 @@ impl Graph {
         changes: HashMap<NodeId, Vec<Delta>>,
         stopwatch: Option<fn() -> Duration>,
     ) -> Result<()> {
-        let rows: usize = changes.values().flatten().map(Delta::num_rows).sum();
         let mut external = HashMap::with_capacity(changes.len());
         for (id, deltas) in changes {
             external.insert(id, self.distribute(id, deltas)?);
         }
+        self.run(Run::Live, &external, stopwatch);
+        self.queue_outputs();
+        Ok(())
+    }
+
+    /// Runs the nodes that `run` is for, stage by stage.
+    pub(super) fn run(
+        &mut self,
+        run: Run,
+        external: &HashMap<NodeId, ByWorker>,
+        stopwatch: Option<fn() -> Duration>,
+    ) {
+        let rows: usize = external.values().flatten().flatten().map(Delta::num_rows).sum();
         let mut mail: Mail = self.exchanges.iter().map(|_| Vec::new()).collect();
         let epoch = Epoch {
+            run,
             nodes: &self.nodes,
             exchanges: &self.exchanges,
             workers: self.workers.len(),
             stopwatch,
-            external: &external,
+            external,
         };
         let pool = self.pool.as_ref().filter(|_| rows >= ROWS_PARALLEL_MIN);
         for stage in &self.stages {
             let mut sent: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
-            let run = |worker: &mut Worker, sent: &mut Vec<_>| {
+            let work = |worker: &mut Worker, sent: &mut Vec<_>| {
                 *sent = worker.run(stage, &epoch, &mail);
             };
             let pairs = self.workers.iter_mut().zip(&mut sent);
@@ -44,20 +59,19 @@ impl Graph {
                     let mut pairs = pairs;
                     let own = pairs.next();
                     for (worker, sent) in pairs {
-                        scope.spawn(|_| run(worker, sent));
+                        scope.spawn(|_| work(worker, sent));
                     }
                     if let Some((worker, sent)) = own {
-                        run(worker, sent);
+                        work(worker, sent);
                     }
                 }),
-                None => pairs.for_each(|(worker, sent)| run(worker, sent)),
+                None => pairs.for_each(|(worker, sent)| work(worker, sent)),
             }
             for (exchange, parcel) in sent.into_iter().flatten() {
                 mail[exchange].push(parcel);
             }
         }
         self.gather();
-        Ok(())
     }
 
     /// A relation's change from outside, for each worker.
@@ -65,6 +79,14 @@ impl Graph {
         match &self.nodes[id].entrance {
             Some(entrance) => entrance.sort(&deltas, self.workers.len()),
             None => Ok(slice(deltas, self.workers.len())),
+        }
+    }
+
+    /// Workers that have something to do at a node.
+    pub(super) fn workers_at(&self, node: NodeId) -> std::ops::Range<usize> {
+        match self.nodes[node].owner {
+            Owner::First => 0..1,
+            Owner::ByKey(_) | Owner::Any => 0..self.workers.len(),
         }
     }
 
@@ -81,7 +103,7 @@ impl Graph {
         }
     }
 
-    /// What a node gave in the epoch just pushed.
+    /// What a node gave in the run before.
     pub fn take_output(&mut self, id: NodeId) -> Vec<Delta> {
         let outputs = self.workers.iter_mut().map(|worker| &mut worker.slots[id].output);
         outputs.flat_map(std::mem::take).collect()

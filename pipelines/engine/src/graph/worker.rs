@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::exchange::{Exchange, Parcel};
-use super::placement::Spread;
-use super::{Input, Node, NodeId};
+use super::fill::ByWorker;
+use super::placement::{Owner, Spread};
+use super::{Input, Node, NodeId, Phase};
 use crate::Delta;
 use crate::consolidation::{DistinctOn, Known};
 use crate::operator::{Change, Operator};
@@ -35,14 +36,25 @@ pub(super) struct Worker {
     pub slots: Vec<Slot>,
 }
 
-/// All that the workers read in an epoch and none changes.
+/// Which nodes a run through the graph is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Run {
+    /// Those that have taken in what their inputs hold: they get an epoch's changes.
+    Live,
+    /// Those that have yet to: they get rows that their inputs held before. On the first such run each of
+    /// them runs, rows or none, so that a global aggregate gives its row.
+    Filling { is_first: bool },
+}
+
+/// All that the workers read in a run and none changes.
 pub(super) struct Epoch<'a> {
+    pub run: Run,
     pub nodes: &'a [Node],
     pub exchanges: &'a [Exchange],
     pub workers: usize,
     pub stopwatch: Option<fn() -> Duration>,
-    /// Changes from outside, by node and worker.
-    pub external: &'a HashMap<NodeId, Vec<Vec<Delta>>>,
+    /// By node and worker: what relations get from outside, or what live nodes give to those that are filled.
+    pub external: &'a HashMap<NodeId, ByWorker>,
 }
 
 /// What was sent so far: by exchange, from each worker.
@@ -100,10 +112,31 @@ impl Worker {
         slot.output = Vec::new();
         slot.known = None;
         slot.is_busy = false;
-        if node.failure.is_some() {
+        let external = epoch.external.get(&id).map(|parts| &parts[self.index]);
+        let (runs, must_run) = match (epoch.run, node.phase) {
+            _ if node.failure.is_some() => return,
+            (Run::Live, Phase::Live) => (true, false),
+            (Run::Filling { is_first }, Phase::Filling) => {
+                (true, is_first && (self.index == 0 || node.owner != Owner::First))
+            }
+            (Run::Filling { .. }, Phase::Live) => (false, false),
+            _ => return,
+        };
+        if !runs || (must_run && node.inputs.is_empty()) {
+            // A live node passes on what it held, a new one without inputs what it holds.
+            slot.output = match external {
+                Some(rows) => rows.clone(),
+                None if runs => match slot.operator.rows().transpose() {
+                    Ok(rows) => rows.unwrap_or_default(),
+                    Err(error) => {
+                        slot.failure = Some(error.to_string());
+                        return;
+                    }
+                },
+                None => Vec::new(),
+            };
             return;
         }
-        let external = epoch.external.get(&id).map(|parts| &parts[self.index]);
         let reads: Vec<Read> = match external {
             Some(_) => Vec::new(),
             None => node
@@ -121,7 +154,7 @@ impl Worker {
             is_consolidated: read.known.is_some(),
         });
         let changes: Vec<Change<'_>> = own.into_iter().chain(changes).collect();
-        if changes.iter().all(|change| change.is_empty()) {
+        if !must_run && changes.iter().all(|change| change.is_empty()) {
             return;
         }
         slot.is_busy = true;

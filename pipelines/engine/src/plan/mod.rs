@@ -45,6 +45,12 @@ impl Planner {
         Ok(())
     }
 
+    /// Makes `name` unknown again.
+    pub fn forget(&self, name: &str) -> Result<()> {
+        self.context.deregister_table(name)?;
+        Ok(())
+    }
+
     /// Parses, checks and optimises a view's query.
     pub fn plan(&self, view: &str, sql: &str) -> Result<LogicalPlan> {
         let failed = |source| Error::Plan { view: view.to_owned(), source: Box::new(source) };

@@ -5,6 +5,7 @@ mod errors;
 mod explain;
 mod fixture;
 mod journal;
+mod lifecycle;
 mod oracle;
 mod queries;
 mod recompute;
