@@ -138,14 +138,19 @@ impl<'a> PieceReader<'a> {
         read_piece(self.store, piece)
     }
 
-    /// Rows saved with [`PieceWriter::put_rows`].
+    /// Rows of the first input saved with [`PieceWriter::put_rows`].
     pub fn rows(&self, name: &str) -> Result<SavedRows<'_>> {
+        self.rows_of(0, name)
+    }
+
+    /// Rows of an input saved with [`PieceWriter::put_rows`].
+    pub fn rows_of(&self, input: usize, name: &str) -> Result<SavedRows<'_>> {
         let index = parse_index(&self.read(&index_name(name))?).ok_or_else(|| garbled(name))?;
         let chunks = index.into_iter().map(|(id, dead)| {
             let piece = chunk_name(name, id);
             Ok(SavedChunk { id, batch: read_batch(&piece, &self.read(&piece)?)?, dead })
         });
-        Ok(SavedRows { chunks: chunks.collect::<Result<_>>()?, share: self.share })
+        Ok(SavedRows { chunks: chunks.collect::<Result<_>>()?, share: self.share, input })
     }
 
     /// Groups saved with [`PieceWriter::put_groups`], piece by piece. `keys` gives the key columns of encoded
@@ -162,7 +167,7 @@ impl<'a> PieceReader<'a> {
             let batch = read_batch(&piece.name, rest)?;
             let Some(share) = self.share else { return Ok(SavedGroups { gone, batch }) };
             let encoded: Vec<&[u8]> = batch.column(0).as_binary::<i32>().iter().flatten().collect();
-            let mine = share.mine(&keys(&encoded)?, encoded.len())?;
+            let mine = share.mine(0, &keys(&encoded)?, &batch)?;
             Ok(SavedGroups { gone, batch: filter_record_batch(&batch, &BooleanArray::from(mine))? })
         };
         pieces.map(parse).collect()

@@ -145,8 +145,9 @@ pub(crate) fn load(
                 operator.load(&PieceReader::new(store, &by_worker[worker], None))?;
                 continue;
             }
-            let share = Share { worker, workers, owner };
-            for pieces in by_worker.iter().filter(|pieces| !pieces.is_empty()) {
+            for (holder, pieces) in by_worker.iter().enumerate().filter(|(_, all)| !all.is_empty())
+            {
+                let share = Share { worker, workers, owner: owner.clone(), holder };
                 operator.load(&PieceReader::new(store, pieces, Some(&share)))?;
             }
         }

@@ -9,7 +9,7 @@ use super::{Engine, Version, View};
 use crate::consolidation::Consolidation;
 use crate::graph::{NodeId, NodeSpec, Phase, Placement, RELATION};
 use crate::operator::{Output, Source};
-use crate::plan;
+use crate::plan::{self, CLOCK, CLOCK_KEY};
 use crate::{Error, Relation, RelationKind, Result, ViewDefinition};
 
 impl Engine {
@@ -17,8 +17,8 @@ impl Engine {
         if self.catalog.contains_key(name) {
             return Err(Error::NameTaken { name: name.to_owned() });
         }
-        if name.is_empty() || name.chars().any(char::is_uppercase) {
-            let problem = "a name is lower case and not empty".to_owned();
+        if name.is_empty() || name.starts_with("__") || name.chars().any(char::is_uppercase) {
+            let problem = "a name is lower case, not empty, and does not begin with __".to_owned();
             return Err(Error::Definition { name: name.to_owned(), problem });
         }
         Ok(())
@@ -26,8 +26,18 @@ impl Engine {
 
     /// Declares a table that will be fed.
     pub fn create_relation(&mut self, relation: Relation) -> Result<()> {
+        self.require_free(&relation.name)?;
+        self.add_relation(relation)
+    }
+
+    /// The relation that each epoch sets to its time, for views that ask for it.
+    pub(super) fn create_clock(&mut self) -> Result<()> {
+        let kind = RelationKind::Upsert { key: vec![CLOCK_KEY.to_owned()] };
+        self.add_relation(Relation { name: CLOCK.to_owned(), schema: plan::clock_schema(), kind })
+    }
+
+    fn add_relation(&mut self, relation: Relation) -> Result<()> {
         let Relation { name, schema, kind } = relation;
-        self.require_free(&name)?;
         if let RelationKind::Upsert { key } = &kind {
             if key.is_empty() {
                 let problem = "an upsert relation needs key columns".to_owned();

@@ -12,7 +12,7 @@ use arrow::datatypes::SchemaRef;
 
 use crate::checkpoint::Manifest;
 use crate::graph::{Graph, NodeId, Phase};
-use crate::plan::{Catalog, Planner};
+use crate::plan::{CLOCK, Catalog, Planner, clock_row};
 use crate::state::{concat, consolidate, going_first, new_batch};
 use crate::{
     Cut, Delta, Epoch, EpochChanges, Error, RelationKind, Result, Snapshot, StoppedView,
@@ -104,7 +104,7 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// An engine without relations and views.
     pub fn new(config: EngineConfig) -> Result<Self> {
-        Ok(Self {
+        let mut engine = Self {
             planner: Planner::new(),
             graph: Graph::new(config.workers)?,
             config,
@@ -114,7 +114,9 @@ impl Engine {
             epoch: 0,
             cut: Arc::new(Cut::new()),
             checkpoints: Vec::new(),
-        })
+        };
+        engine.create_clock()?;
+        Ok(engine)
     }
 
     /// Applies one epoch and gives what it changed.
@@ -126,6 +128,11 @@ impl Engine {
         if epoch.number <= self.epoch {
             return Err(Error::EpochOrder { given: epoch.number, last: self.epoch });
         }
+        let now = clock_row(epoch.now).ok_or_else(|| Error::Input {
+            epoch: epoch.number,
+            relation: CLOCK.to_owned(),
+            problem: format!("{} is beyond the times that can be told", epoch.now),
+        })?;
         let accepted = epoch.inputs.into_iter().map(|(name, delta)| {
             let delta = self.accept(epoch.number, &name, delta)?;
             Ok((name, delta.without_zeros()?))
@@ -133,11 +140,20 @@ impl Engine {
         let accepted = accepted.collect::<Result<Vec<(String, Delta)>>>()?;
         self.epoch = epoch.number;
         self.cut = Arc::new(epoch.cut);
+        let (clock, _) = self.relations[CLOCK];
+        let now = vec![Delta::inserts(now)];
+        if !self.graph.is_read_by_live(clock) {
+            self.graph.seed(clock, now.clone())?;
+        }
         let mut changes = EpochChanges { epoch: epoch.number, ..EpochChanges::default() };
         let mut first = self.fill(&mut changes)?;
         let mut inputs: HashMap<NodeId, Vec<Delta>> = HashMap::new();
         for (name, delta) in accepted.into_iter().filter(|(_, delta)| !delta.is_empty()) {
             inputs.entry(self.relations[&name].0).or_default().push(delta);
+        }
+        let (clock, _) = self.relations[CLOCK];
+        if self.graph.is_read_by_live(clock) {
+            inputs.insert(clock, now);
         }
         self.graph.push(inputs, self.config.stopwatch)?;
         self.graph.spread_failures();

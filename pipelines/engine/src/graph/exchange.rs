@@ -2,18 +2,26 @@
 
 use std::fmt::Write;
 
-use arrow::array::{ArrayRef, Int64Array};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 
 use super::NodeId;
 use super::placement::{Keys, Need, Owner};
 use crate::consolidation::DistinctOn;
 use crate::operator::evaluate;
-use crate::state::{RowEncoding, take_rows};
+use crate::state::{RowEncoding, columns_at, take_rows};
 use crate::{Delta, Result};
 
 /// The worker of a row by the hash of its key. Hash tables use other bits of it.
 pub(crate) fn worker_of(hash: u64, workers: usize) -> usize {
     (hash >> 40) as usize % workers
+}
+
+/// Where rows go.
+#[derive(Debug, Clone, Copy)]
+enum Route {
+    First,
+    Everywhere,
+    ByKey,
 }
 
 /// What one node gives, sorted by the worker that needs it.
@@ -22,7 +30,7 @@ pub(super) struct Exchange {
     pub producer: NodeId,
     /// The first node that needs it.
     pub consumer: NodeId,
-    /// Empty when all goes to the first worker.
+    route: Route,
     keys: Keys,
     encoding: RowEncoding,
     /// Tells exchanges of one producer apart.
@@ -45,18 +53,19 @@ impl Exchange {
         schema: &arrow::datatypes::Schema,
         need: &Need,
     ) -> Result<Option<Self>> {
-        let keys = match need {
+        let (route, keys) = match need {
             Need::Stay => return Ok(None),
-            Need::First => Keys::new(),
-            Need::ByKey(keys) => keys.clone(),
+            Need::First => (Route::First, Keys::new()),
+            Need::Everywhere => (Route::Everywhere, Keys::new()),
+            Need::ByKey(keys) => (Route::ByKey, keys.clone()),
         };
         let types = keys.iter().map(|key| key.data_type(schema));
         let encoding = RowEncoding::new(types.collect::<Result<Vec<_>, _>>()?)?;
-        let mut definition = String::new();
+        let mut definition = format!("{route:?};");
         for key in &keys {
             write!(definition, "{key:?};").expect("a string takes any text");
         }
-        Ok(Some(Self { producer, consumer, keys, encoding, definition }))
+        Ok(Some(Self { producer, consumer, route, keys, encoding, definition }))
     }
 
     pub fn is_same(&self, other: &Self) -> bool {
@@ -67,25 +76,31 @@ impl Exchange {
     pub fn sort(&self, deltas: &[Delta], workers: usize) -> Result<Vec<Vec<Delta>>> {
         let mut parts: Vec<Vec<Delta>> = vec![Vec::new(); workers];
         for delta in deltas.iter().filter(|delta| !delta.is_empty()) {
-            if self.keys.is_empty() {
-                parts[0].push(delta.clone());
-                continue;
-            }
-            let columns = evaluate(&self.keys, &delta.batch)?;
-            let hashes = self.encoding.encode(&columns, delta.num_rows())?.hashes;
-            let mut rows: Vec<Vec<u32>> = vec![Vec::new(); workers];
-            for (row, hash) in hashes.iter().enumerate() {
-                rows[worker_of(*hash, workers)].push(row as u32);
-            }
-            for (part, rows) in parts.iter_mut().zip(rows) {
-                if rows.len() == delta.num_rows() {
-                    part.push(delta.clone());
-                } else if !rows.is_empty() {
-                    part.push(take(delta, rows)?);
-                }
+            match self.route {
+                Route::First => parts[0].push(delta.clone()),
+                Route::Everywhere => parts.iter_mut().for_each(|part| part.push(delta.clone())),
+                Route::ByKey => self.sort_by_key(delta, &mut parts)?,
             }
         }
         Ok(parts)
+    }
+
+    fn sort_by_key(&self, delta: &Delta, parts: &mut [Vec<Delta>]) -> Result<()> {
+        let workers = parts.len();
+        let columns = evaluate(&self.keys, &delta.batch)?;
+        let hashes = self.encoding.encode(&columns, delta.num_rows())?.hashes;
+        let mut rows: Vec<Vec<u32>> = vec![Vec::new(); workers];
+        for (row, hash) in hashes.iter().enumerate() {
+            rows[worker_of(*hash, workers)].push(row as u32);
+        }
+        for (part, rows) in parts.iter_mut().zip(rows) {
+            if rows.len() == delta.num_rows() {
+                part.push(delta.clone());
+            } else if !rows.is_empty() {
+                part.push(take(delta, rows)?);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -121,13 +136,19 @@ pub(crate) struct Share {
     pub worker: usize,
     pub workers: usize,
     pub owner: Owner,
+    /// The worker that held the state before.
+    pub holder: usize,
 }
 
 impl Share {
-    /// Which rows of state with these key columns are this worker's.
-    pub fn mine(&self, key: &[ArrayRef], rows: usize) -> Result<Vec<bool>> {
-        let columns: Vec<ArrayRef> = match &self.owner {
+    /// Which rows of state are this worker's: rows of input `input`, or groups, with these key columns.
+    pub fn mine(&self, input: usize, key: &[ArrayRef], batch: &RecordBatch) -> Result<Vec<bool>> {
+        let rows = batch.num_rows();
+        let columns = match &self.owner {
             Owner::First => return Ok(vec![self.worker == 0; rows]),
+            // Every worker held all of them.
+            Owner::Beside(_) if input > 0 => return Ok(vec![self.holder == 0; rows]),
+            Owner::Beside(places) => columns_at(batch, places),
             Owner::Any => key.to_vec(),
             Owner::ByKey(places) => places.iter().map(|at| ArrayRef::clone(&key[*at])).collect(),
         };

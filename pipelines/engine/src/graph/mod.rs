@@ -240,6 +240,12 @@ impl Graph {
         self.stages.iter_mut().for_each(|stage| stage.retain(|id| *id < first));
     }
 
+    /// Whether a live node reads a node.
+    pub fn is_read_by_live(&self, id: NodeId) -> bool {
+        let reads = |node: &Node| node.phase == Phase::Live && node.spec.inputs.contains(&id);
+        self.nodes.iter().any(reads)
+    }
+
     /// The operators of a node, one per worker.
     pub fn operators(&self, id: NodeId) -> impl Iterator<Item = &dyn Operator> {
         self.workers.iter().map(move |worker| worker.slots[id].operator.as_ref())

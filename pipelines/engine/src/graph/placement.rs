@@ -24,6 +24,9 @@ pub(crate) enum Placement {
         /// The output column that holds each key, where there is one.
         outputs: Vec<Option<usize>>,
     },
+    /// Each row of the first input, of so many columns, always at the same worker; all rows of the second at
+    /// every worker.
+    Beside { columns: usize },
     /// All at the first worker.
     Together,
 }
@@ -67,6 +70,8 @@ pub(crate) enum Owner {
     First,
     /// The one that some of the state's key columns decide.
     ByKey(Vec<usize>),
+    /// Of rows of the first input the one that some of their columns decide, of other rows every one.
+    Beside(Vec<usize>),
     /// Any: the whole key decides when the number of workers changes.
     Any,
 }
@@ -77,6 +82,7 @@ pub(crate) enum Need {
     Stay,
     ByKey(Keys),
     First,
+    Everywhere,
 }
 
 /// What a placement comes to over inputs that are spread as they are.
@@ -117,7 +123,27 @@ pub(crate) fn place(
             let spread = if is_common { spreads[0].clone() } else { Spread::Unknown };
             Place { needs: stay(), spread, owner: Owner::Any }
         }
+        Placement::Beside { columns } => beside(*columns, inputs),
         Placement::ByKey { keys, outputs } => by_key(keys, outputs, inputs),
+    }
+}
+
+fn beside(columns: usize, inputs: &[&Spread]) -> Place {
+    let (need, decisive) = match inputs.first() {
+        Some(Spread::First) => {
+            let needs = vec![Need::Stay, Need::First];
+            return Place { needs, spread: Spread::First, owner: Owner::First };
+        }
+        Some(Spread::By(columns)) => (Need::Stay, columns.clone()),
+        Some(Spread::Unknown) | None => {
+            let column = |place: usize| Arc::new(Column::new("", place)) as _;
+            (Need::ByKey((0..columns).map(column).collect()), (0..columns).collect())
+        }
+    };
+    Place {
+        needs: vec![need, Need::Everywhere],
+        spread: Spread::By(decisive.clone()),
+        owner: Owner::Beside(decisive),
     }
 }
 
@@ -172,6 +198,7 @@ mod tests {
         let need = |need: &Need| match need {
             Need::Stay => "stay".to_owned(),
             Need::First => "first".to_owned(),
+            Need::Everywhere => "everywhere".to_owned(),
             Need::ByKey(keys) => keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         };
         place.needs.iter().map(need).collect()
@@ -211,6 +238,18 @@ mod tests {
         assert_eq!((describe(&placed), placed.owner), (vec!["stay".to_owned()], Owner::First));
         let placed = place(&Placement::Together, &[&Spread::By(vec![0]), &Spread::First], |_| None);
         assert_eq!(describe(&placed), ["first", "stay"]);
+    }
+
+    #[test]
+    fn rows_beside_a_value_stay_or_get_a_worker_of_their_own() {
+        let beside = Placement::Beside { columns: 2 };
+        let placed = place(&beside, &[&Spread::By(vec![1]), &Spread::First], |_| None);
+        assert_eq!(describe(&placed), ["stay", "everywhere"]);
+        assert_eq!(placed.owner, Owner::Beside(vec![1]));
+        let placed = place(&beside, &[&Spread::Unknown, &Spread::First], |_| None);
+        assert_eq!(describe(&placed), ["@0,@1", "everywhere"]);
+        let placed = place(&beside, &[&Spread::First, &Spread::Unknown], |_| None);
+        assert_eq!(describe(&placed), ["stay", "first"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::fill::ByWorker;
 use super::placement::Owner;
 use super::worker::{Epoch, Mail, Run, Worker};
 use super::{Graph, NodeId};
+use crate::operator::Change;
 use crate::{Delta, Result};
 
 /// Below this many rows from outside, waking other threads costs more than it saves.
@@ -27,6 +28,17 @@ impl Graph {
         }
         self.run(Run::Live, &external, stopwatch);
         self.queue_outputs();
+        Ok(())
+    }
+
+    /// Brings rows into a relation that no live node reads.
+    pub fn seed(&mut self, relation: NodeId, rows: Vec<Delta>) -> Result<()> {
+        let parts = self.distribute(relation, rows)?;
+        for (worker, deltas) in self.workers.iter_mut().zip(parts) {
+            let change = Change { deltas: &deltas, is_consolidated: false };
+            worker.slots[relation].operator.apply(&[change])?;
+        }
+        self.nodes[relation].is_changed = true;
         Ok(())
     }
 
@@ -86,7 +98,7 @@ impl Graph {
     pub(super) fn workers_at(&self, node: NodeId) -> std::ops::Range<usize> {
         match self.nodes[node].owner {
             Owner::First => 0..1,
-            Owner::ByKey(_) | Owner::Any => 0..self.workers.len(),
+            Owner::ByKey(_) | Owner::Beside(_) | Owner::Any => 0..self.workers.len(),
         }
     }
 

@@ -47,8 +47,7 @@ pub(super) fn same_at_any_time(view: &str, plan: &LogicalPlan) -> Result<()> {
         Some(function) => Err(Error::Unsupported {
             view: view.to_owned(),
             construct: format!("{function}()"),
-            instead: "its value changes without any row changing; compare with a column, such as the day of \
-                      the row, and choose the day when reading the view"
+            instead: "its value changes without any row or the time changing; keep it in a column"
                 .to_owned(),
         }),
     }

@@ -1,10 +1,12 @@
 //! From SQL to operators.
 
 mod check;
+mod clock;
 mod lower;
 mod optimize;
 mod table;
 
+pub(crate) use clock::{CLOCK, CLOCK_KEY, clock_row, clock_schema};
 pub(crate) use lower::{Catalog, lower};
 
 use std::sync::Arc;

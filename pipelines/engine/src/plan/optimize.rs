@@ -28,6 +28,8 @@ use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 use datafusion::optimizer::{Optimizer, OptimizerContext, OptimizerRule};
 
+use super::clock;
+
 pub(super) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
         Arc::new(RewriteSetComparison::new()),
@@ -48,9 +50,10 @@ pub(super) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<Logica
         Arc::new(OptimizeProjections::new()),
     ];
     let analyzed = Analyzer::new().execute_and_check(plan, state.config_options(), |_, _| {})?;
-    // Without a start time, functions of the current time are not folded into constants.
+    let bound = clock::bind(analyzed)?;
+    // Without a start time, functions of the current time would not be folded into constants.
     let context = OptimizerContext::new_with_config_options(Arc::clone(state.config_options()))
         .without_query_execution_start_time()
         .with_skip_failing_rules(false);
-    Optimizer::with_rules(rules).optimize(analyzed, &context, |_, _| {})
+    Optimizer::with_rules(rules).optimize(bound, &context, |_, _| {})
 }

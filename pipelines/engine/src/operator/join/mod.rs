@@ -126,7 +126,9 @@ impl Operator for Join {
     fn load(&mut self, pieces: &PieceReader<'_>) -> Result<()> {
         for (side, name) in ["left", "right"].into_iter().enumerate() {
             let keys = &self.spec.sides[side].keys;
-            self.sides[side].rows.load(pieces.rows(name)?, |batch| evaluate(keys, batch))?;
+            self.sides[side]
+                .rows
+                .load(pieces.rows_of(side, name)?, |batch| evaluate(keys, batch))?;
         }
         for side in 0..2 {
             if self.spec.sides[side].lone != Lone::Never {

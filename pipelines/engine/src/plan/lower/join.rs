@@ -115,7 +115,12 @@ fn nullable(schema: &Schema) -> SchemaRef {
 /// Where a join needs its rows, and which output columns hold the key: those of a side that is never null there.
 fn placement(spec: &JoinSpec, join_type: JoinType) -> Placement {
     if spec.sides[0].keys.is_empty() {
-        return Placement::Together;
+        let columns = spec.sides[0].schema.fields().len();
+        let gives_right_alone = spec.sides[1].lone != Lone::Never;
+        return match gives_right_alone || columns == 0 {
+            true => Placement::Together,
+            false => Placement::Beside { columns },
+        };
     }
     let (side, first) = match join_type {
         JoinType::Right => (1, spec.sides[0].schema.fields().len()),

@@ -50,6 +50,8 @@ pub(crate) struct SavedChunk {
 #[derive(Debug)]
 pub(crate) struct SavedRows<'a> {
     pub chunks: Vec<SavedChunk>,
+    /// The input of the operator that they came from.
+    pub input: usize,
     pub share: Option<&'a Share>,
 }
 

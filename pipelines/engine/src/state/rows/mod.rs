@@ -309,7 +309,7 @@ impl RowStore {
             let columns = keys(&chunk.batch)?;
             let encoded = self.keys.encode(&columns, rows)?;
             if let Some(share) = saved.share {
-                let mine = share.mine(&columns, rows)?;
+                let mine = share.mine(saved.input, &columns, &chunk.batch)?;
                 let is_dead = |row: usize| {
                     chunk.dead.as_ref().is_some_and(|dead| dead[row / 64] >> (row % 64) & 1 == 1)
                 };

@@ -1,0 +1,108 @@
+//! Views over the current time change as time passes, with and without rows.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use millrace_engine::{Cut, Engine, EngineConfig, Epoch, MemoryStore, ViewDefinition};
+
+use crate::fixture::{add_changes, batch_rows, batch_session, engine_of, rows_of, view};
+use crate::world::{World, relations};
+
+const VIEWS: &[(&str, &str, &str)] = &[
+    ("recent", "", "select product, day from moves where day >= current_date - 30"),
+    ("coming", "", "select product, day from moves where day > current_date and quantity > 0"),
+    (
+        "sold_lately",
+        "",
+        "select sale_id, shop from sales where sold_at > now() - interval '6 hours'",
+    ),
+    (
+        "within",
+        "",
+        "select sale_id from sales where sold_at between now() - interval '1 day' and now() + interval '1 day'",
+    ),
+    (
+        "buckets",
+        "bucket",
+        "select case when day < current_date - 60 then 'old' when day < current_date then 'passed' else 'open' end as bucket, count(*) as n, sum(quantity) as quantity from moves group by 1",
+    ),
+    (
+        "age",
+        "",
+        "select sale_id, date_trunc('hour', now()) as at from sales where shop is not null",
+    ),
+    (
+        "still",
+        "shop",
+        "select h.shop from shops h where not exists (select 1 from sales s where s.shop = h.shop and s.sold_at > now() - interval '1 day')",
+    ),
+    ("today", "", "select current_date as today"),
+];
+
+fn start() -> DateTime<Utc> {
+    "2024-02-20T10:00:00Z".parse().expect("it is a time")
+}
+
+fn views() -> Vec<ViewDefinition> {
+    VIEWS.iter().map(|(name, key, sql)| view(name, key, sql)).collect()
+}
+
+/// The query with the time written out.
+fn at(sql: &str, now: DateTime<Utc>) -> String {
+    let (date, time) = (now.format("%F"), now.format("%FT%T"));
+    sql.replace("now()", &format!("arrow_cast('{time}', 'Timestamp(ns)')"))
+        .replace("current_date", &format!("date '{date}'"))
+}
+
+async fn assert_true(engine: &Engine, world: &World, now: DateTime<Utc>, place: &str) {
+    let context = batch_session(&world.tables).await;
+    for (name, _, sql) in VIEWS {
+        let expected = rows_of(&batch_rows(&context, &at(sql, now)).await);
+        let snapshot = engine.snapshot(name).and_then(|snapshot| snapshot.batches());
+        let snapshot = snapshot.expect("the view keeps rows");
+        assert_eq!(rows_of(&snapshot), expected, "{place} at {now}: {sql}");
+    }
+}
+
+#[tokio::test]
+async fn time_moves_views_with_and_without_rows() {
+    for seed in 800..804 {
+        let workers = 1 + seed as usize % 2;
+        let config = EngineConfig { workers, ..EngineConfig::default() };
+        let mut engine = engine_of(config.clone(), relations(), views());
+        let mut world = World::new(seed);
+        let mut sums = BTreeMap::new();
+        let mut store = MemoryStore::new();
+        let mut now = start();
+        for number in 1..40 {
+            let inputs = if world.draw(3) == 0 { Vec::new() } else { world.churn(12) };
+            now += TimeDelta::hours(world.draw(30) as i64);
+            let cut = Cut::new();
+            let changes = engine.step(Epoch { number, cut, inputs, now }).unwrap();
+            assert_eq!(changes.stopped, []);
+            add_changes(&mut sums, &changes);
+            assert_true(&engine, &world, now, &format!("seed {seed} epoch {number}")).await;
+            if world.draw(8) == 0 {
+                engine.checkpoint(&mut store).unwrap();
+                let restored = Engine::restore(config.clone(), relations(), views(), &store);
+                engine = restored.unwrap().0;
+            }
+        }
+        for (name, ..) in VIEWS {
+            let snapshot = engine.snapshot(name).unwrap().batches().unwrap();
+            assert_eq!(sums.get(*name).cloned().unwrap_or_default(), rows_of(&snapshot), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_epoch_in_which_the_day_stays_changes_nothing() {
+    let mut engine = engine_of(EngineConfig::default(), relations(), views());
+    let epoch = |number, now| Epoch { number, cut: Cut::new(), inputs: Vec::new(), now };
+    engine.step(epoch(1, start())).unwrap();
+    let changes = engine.step(epoch(2, start() + TimeDelta::minutes(3))).unwrap();
+    assert!(changes.changes.is_empty(), "{changes:?}");
+    let changes = engine.step(epoch(3, start() + TimeDelta::days(1))).unwrap();
+    assert_eq!(changes.changes.len(), 1, "{changes:?}");
+    assert_eq!(changes.changes[0].0, "today");
+}
