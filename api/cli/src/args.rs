@@ -148,6 +148,54 @@ pub enum Bench {
     Ingest(BenchCommon),
     /// Invoices a second beside pgbench on the same PostgreSQL
     Invoice(BenchInvoice),
+    /// The Nexmark queries on the engine and on others, over the same events in memory
+    ///
+    /// Every engine hashes every column of every change it gives; `matches` says whether the rows that there
+    /// are in the end are those of batch SQL over all events. `events_per_second_core` counts the processor
+    /// time of all threads.
+    Nexmark(BenchNexmark),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct BenchNexmark {
+    /// Which, such as q0,q4; all when none is named
+    #[arg(long, value_delimiter = ',', value_name = "QUERY")]
+    pub queries: Vec<String>,
+    /// Persons, auctions and bids together
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub events: u64,
+    /// Events that take effect as a whole; Flink knows no epochs and goes row by row
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub epoch_events: u64,
+    /// Engines beside ours; `make bench-peers` builds dbsp and flink first
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_enum,
+        default_value = "datafusion",
+        value_name = "ENGINE"
+    )]
+    pub peers: Vec<Peer>,
+    /// Worker threads of our engine and of dbsp, parallelism of Flink; batch SQL takes one
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Where dbsp and flink are; the cache's `peers` unless given
+    #[arg(long, value_name = "DIR")]
+    pub peers_dir: Option<PathBuf>,
+    /// Say on stderr where our engine's time and state are; measuring that takes time itself
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// Another engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Peer {
+    /// Batch SQL from scratch, five times over the run
+    Datafusion,
+    /// Hand-written on the dbsp crate
+    Dbsp,
+    /// Flink SQL, the second run in a process
+    Flink,
 }
 
 #[derive(Args, Clone, Debug)]

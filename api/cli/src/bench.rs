@@ -1,27 +1,30 @@
 //! Benchmarks: each starts a system of its own in a temporary folder unless URLs are given, takes
-//! `--seconds`, and prints one JSON object as its last line on stdout. Durability is the product's.
+//! `--seconds`, and prints one JSON object as its last line on stdout. Durability is the product's. Nexmark
+//! alone needs no system: it measures the engine beside others.
 
 mod e2e;
 mod ingest;
 mod invoice;
 mod latency;
 mod memory;
+mod nexmark;
 pub mod world;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::args::{Bench, BenchCommon};
+use crate::args::{Bench, BenchCommon, Output};
 use crate::command::say;
 use crate::config::Settings;
 
 /// # Errors
 /// Whatever keeps the benchmark from being made.
-pub async fn run(bench: Bench) -> Result<()> {
+pub async fn run(bench: Bench, output: Output) -> Result<()> {
     match bench {
         Bench::E2e(options) => print(&e2e::run(&options).await?),
         Bench::Ingest(options) => print(&ingest::run(&options).await?),
         Bench::Invoice(options) => print(&invoice::run(&options).await?),
+        Bench::Nexmark(options) => nexmark::run(&options).await?.print(output),
     }
 }
 

@@ -49,7 +49,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Relay(relay) => command::relay::run(settings()?, &relay, common.output).await?,
         Command::Doctor => return command::doctor::run(&settings()?, common.output).await,
-        Command::Bench(bench) => bench::run(bench).await?,
+        Command::Bench(bench) => bench::run(bench, common.output).await?,
         Command::Config => command::say(Settings::defaults())?,
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "millrace", &mut std::io::stdout());

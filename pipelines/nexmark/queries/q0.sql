@@ -1,0 +1,3 @@
+-- Passing on: what reading and writing cost.
+select auction, bidder, price, date_time, extra
+from bid
