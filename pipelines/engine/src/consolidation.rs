@@ -21,6 +21,8 @@ pub(crate) enum Consolidation {
     /// Left columns and then right columns of rows that match; `adds_alone` tells of each side whether its
     /// rows are also given out alone, which changes of the other side decide.
     Pairs { left_width: usize, adds_alone: [bool; 2] },
+    /// Rows of one side of a join, which changes of the other side only choose or mark.
+    Chosen { side: usize },
 }
 
 /// What is known of one input's change.
@@ -41,7 +43,7 @@ impl Consolidation {
         match self {
             Self::Kept(places) => places.get(column).copied().flatten(),
             Self::Union => Some(column),
-            Self::Unknown | Self::Always | Self::Pairs { .. } => None,
+            Self::Unknown | Self::Always | Self::Pairs { .. } | Self::Chosen { .. } => None,
         }
     }
 
@@ -63,6 +65,11 @@ impl Consolidation {
                 let first = if side == 0 { 0 } else { *left_width };
                 Some(known.distinct_on?.iter().map(|column| first + column).collect())
             }
+            Self::Chosen { side } => match only_changed(inputs)? {
+                (changed, known) if changed == *side => known.distinct_on.map(<[usize]>::to_vec),
+                // Equal rows have as many matches: they come, go or change their mark together.
+                _ => Some((0..width).collect()),
+            },
         }
     }
 }
@@ -91,6 +98,14 @@ mod tests {
         assert_eq!(keeps.distinct_on(2, &[known(Some(&[0, 1]))]), None);
         assert_eq!(keeps.distinct_on(2, &[known(Some(&[]))]), Some(vec![]));
         assert_eq!(keeps.distinct_on(2, &[known(None)]), None);
+    }
+
+    #[test]
+    fn rows_that_the_other_side_chooses_come_or_go() {
+        let semi = Consolidation::Chosen { side: 0 };
+        assert_eq!(semi.distinct_on(2, &[known(Some(&[1])), UNCHANGED]), Some(vec![1]));
+        assert_eq!(semi.distinct_on(2, &[UNCHANGED, known(None)]), Some(vec![0, 1]));
+        assert_eq!(semi.distinct_on(2, &[known(Some(&[1])), known(Some(&[1]))]), None);
     }
 
     #[test]

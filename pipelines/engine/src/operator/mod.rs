@@ -7,20 +7,25 @@ mod join;
 mod map;
 mod output;
 mod recompute;
+mod single;
 mod source;
 mod union;
 mod unnest;
 
-pub(crate) use aggregate::{Aggregate, AggregateCall, AggregateSpec, Function, Pick, can_sum};
+pub(crate) use aggregate::{
+    Aggregate, AggregateCall, AggregateSpec, Function, Moments, Partition, PartitionArgument, Pick,
+    Statistic, average_input, can_sum,
+};
 pub(crate) use constant::Constant;
 pub(crate) use filter::Filter;
 pub(crate) use join::{Join, JoinSide, JoinSpec, Lone};
 pub(crate) use map::Map;
 pub(crate) use output::Output;
 pub(crate) use recompute::{Recompute, RecomputeSpec, execute, input_name};
+pub(crate) use single::SingleRow;
 pub(crate) use source::Source;
 pub(crate) use union::Union;
-pub(crate) use unnest::{Unnest, UnnestColumn};
+pub(crate) use unnest::{Unnest, UnnestList, UnnestSpec};
 
 use std::ops::Deref;
 use std::sync::Arc;

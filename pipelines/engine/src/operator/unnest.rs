@@ -10,94 +10,99 @@ use super::{Change, Operator};
 use crate::state::new_batch;
 use crate::{Delta, Result};
 
-/// What becomes of one input column.
+/// A list column to be unnested, some levels deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UnnestColumn {
-    /// Repeated for each element.
-    Keep,
-    /// A list: one element per row.
-    List,
-    /// A struct: one column per field.
-    Struct,
+pub(crate) struct UnnestList {
+    pub column: usize,
+    /// Levels taken off; 1 gives the elements.
+    pub depth: usize,
+}
+
+/// Rows to be made of lists and structs.
+#[derive(Debug, Clone)]
+pub(crate) struct UnnestSpec {
+    pub schema: SchemaRef,
+    /// Lists by their place in the output, of one column one after the other.
+    pub lists: Vec<UnnestList>,
+    /// Columns of structs that become one column per field.
+    pub structs: Vec<usize>,
+    /// Whether a row whose lists are all null gives one row of nulls.
+    pub keeps_null_lists: bool,
+    /// Whether a row whose lists are empty does.
+    pub keeps_empty_lists: bool,
 }
 
 /// Unnests lists (in step, padded with nulls to the longest) and structs.
 #[derive(Debug)]
 pub(crate) struct Unnest {
-    schema: SchemaRef,
-    columns: Vec<UnnestColumn>,
-    /// Whether a row whose lists are all null gives one row of nulls.
-    keeps_null_lists: bool,
-    /// Whether a row whose lists are empty does.
-    keeps_empty_lists: bool,
+    spec: UnnestSpec,
 }
 
 impl Unnest {
-    pub fn new(
-        schema: SchemaRef,
-        columns: Vec<UnnestColumn>,
-        keeps_null_lists: bool,
-        keeps_empty_lists: bool,
-    ) -> Self {
-        Self { schema, columns, keeps_null_lists, keeps_empty_lists }
+    pub fn new(spec: UnnestSpec) -> Self {
+        Self { spec }
     }
 
     fn unnest(&self, delta: &Delta) -> Result<Option<Delta>> {
         let mut columns = delta.batch.columns().to_vec();
         let mut weights = delta.weights.clone();
         let mut rows = delta.num_rows();
-        let lists: Vec<List> = self
-            .columns
-            .iter()
-            .zip(&columns)
-            .filter(|(kind, _)| **kind == UnnestColumn::List)
-            .map(|(_, column)| List::of(column))
-            .collect();
-        if !lists.is_empty() {
-            let lengths = self.lengths(&lists, rows);
-            let sources = repeat(&lengths);
+        let lists = &self.spec.lists;
+        let mut elements: Vec<Option<ArrayRef>> = vec![None; lists.len()];
+        // The deepest lists first, so that in the end all stand at their elements.
+        for level in (1..=lists.iter().map(|list| list.depth).max().unwrap_or(0)).rev() {
+            let open: Vec<usize> =
+                (0..lists.len()).filter(|list| lists[*list].depth >= level).collect();
+            let arrays: Vec<List> = open
+                .iter()
+                .map(|list| {
+                    List::of(elements[*list].as_ref().unwrap_or(&columns[lists[*list].column]))
+                })
+                .collect();
+            let lengths = self.lengths(&arrays, rows);
+            let sources = UInt32Array::from(repeat(&lengths));
             rows = sources.len();
             if rows == 0 {
                 return Ok(None);
             }
-            let mut lists = lists.iter();
-            let sources = UInt32Array::from(sources);
-            for (kind, column) in self.columns.iter().zip(&mut columns) {
-                *column = match kind {
-                    UnnestColumn::List => {
-                        lists.next().expect("one per list column").elements(&lengths, rows)?
-                    }
-                    _ => take(column, &sources, None)?,
-                };
+            for (list, array) in open.iter().zip(&arrays) {
+                elements[*list] = Some(array.elements(&lengths, rows)?);
+            }
+            for (place, column) in columns.iter_mut().enumerate() {
+                let mut unnested = lists.iter().filter(|list| list.column == place).peekable();
+                // A list that has been taken apart is not given out as it was.
+                if unnested.peek().is_none() || unnested.any(|list| list.depth < level) {
+                    *column = take(column, &sources, None)?;
+                }
             }
             if let Some(values) = weights {
                 let taken = take_arrays(&[Arc::new(values) as ArrayRef], &sources, None)?;
                 weights = Some(taken[0].as_primitive().clone());
             }
         }
-        let flat: Vec<ArrayRef> = self
-            .columns
-            .iter()
-            .zip(columns)
-            .flat_map(|(kind, column)| match kind {
-                UnnestColumn::Struct => fields(&column),
-                _ => vec![column],
-            })
-            .collect();
-        Ok(Some(Delta { batch: new_batch(&self.schema, flat, rows)?, weights }))
+        let mut flat: Vec<ArrayRef> = Vec::new();
+        for (place, column) in columns.into_iter().enumerate() {
+            let unnested = lists.iter().zip(&elements).filter(|(list, _)| list.column == place);
+            let unnested: Vec<ArrayRef> =
+                unnested.filter_map(|(_, elements)| elements.clone()).collect();
+            match unnested.is_empty() {
+                false => flat.extend(unnested),
+                true if self.spec.structs.contains(&place) => flat.extend(fields(&column)),
+                true => flat.push(column),
+            }
+        }
+        Ok(Some(Delta { batch: new_batch(&self.spec.schema, flat, rows)?, weights }))
     }
 
     /// Output rows of each input row.
     fn lengths(&self, lists: &[List], rows: usize) -> Vec<usize> {
-        let length = |row: usize| {
-            let longest = lists.iter().filter_map(|list| list.length(row)).max();
-            match longest {
-                None => usize::from(self.keeps_null_lists),
-                Some(0) => usize::from(self.keeps_empty_lists),
-                Some(length) => length,
-            }
+        let length = |list: &List, row: usize| match list.length(row) {
+            None => usize::from(self.spec.keeps_null_lists),
+            Some(0) => usize::from(self.spec.keeps_empty_lists),
+            Some(length) => length,
         };
-        (0..rows).map(length).collect()
+        let longest = |row| lists.iter().map(|list| length(list, row)).max().unwrap_or(0);
+        (0..rows).map(longest).collect()
     }
 }
 
@@ -132,6 +137,11 @@ impl List {
         }
         let (values, offsets) = match column.data_type() {
             DataType::LargeList(_) => offsets::<i64>(column),
+            DataType::FixedSizeList(_, _) => {
+                let list = column.as_fixed_size_list();
+                let offset = |row| list.value_offset(row) as usize;
+                (Arc::clone(list.values()), (0..=list.len()).map(offset).collect())
+            }
             _ => offsets::<i32>(column),
         };
         Self { values, offsets, column: Arc::clone(column) }

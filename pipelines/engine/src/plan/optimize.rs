@@ -6,8 +6,11 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+use datafusion::common::alias::AliasGenerator;
+use datafusion::config::ConfigOptions;
 use datafusion::error::Result;
-use datafusion::execution::SessionState;
+use datafusion::execution::{FunctionRegistry, SessionState};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::analyzer::Analyzer;
 use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
@@ -25,10 +28,35 @@ use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggreg
 use datafusion::optimizer::rewrite_set_comparison::RewriteSetComparison;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
-use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
-use datafusion::optimizer::{Optimizer, OptimizerContext, OptimizerRule};
+use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 
 use super::clock;
+
+/// What the rules may know.
+struct Context<'a> {
+    state: &'a SessionState,
+    /// Names given by the rules start afresh with each view, so that equal queries give equal plans.
+    aliases: Arc<AliasGenerator>,
+}
+
+impl OptimizerConfig for Context<'_> {
+    /// Without a start time, functions of the current time are not folded into constants.
+    fn query_execution_start_time(&self) -> Option<DateTime<Utc>> {
+        None
+    }
+
+    fn alias_generator(&self) -> &Arc<AliasGenerator> {
+        &self.aliases
+    }
+
+    fn options(&self) -> Arc<ConfigOptions> {
+        Arc::clone(self.state.config_options())
+    }
+
+    fn function_registry(&self) -> Option<&dyn FunctionRegistry> {
+        Some(self.state)
+    }
+}
 
 pub(super) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
@@ -44,16 +72,12 @@ pub(super) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<Logica
         Arc::new(EliminateCrossJoin::new()),
         Arc::new(EliminateOuterJoin::new()),
         Arc::new(PushDownFilter::new()),
-        Arc::new(SingleDistinctToGroupBy::new()),
         Arc::new(EliminateGroupByConstant::new()),
         Arc::new(CommonSubexprEliminate::new()),
         Arc::new(OptimizeProjections::new()),
     ];
     let analyzed = Analyzer::new().execute_and_check(plan, state.config_options(), |_, _| {})?;
     let bound = clock::bind(analyzed)?;
-    // Without a start time, functions of the current time would not be folded into constants.
-    let context = OptimizerContext::new_with_config_options(Arc::clone(state.config_options()))
-        .without_query_execution_start_time()
-        .with_skip_failing_rules(false);
+    let context = Context { state, aliases: Arc::new(AliasGenerator::new()) };
     Optimizer::with_rules(rules).optimize(bound, &context, |_, _| {})
 }

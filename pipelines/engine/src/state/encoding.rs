@@ -112,12 +112,25 @@ impl RowEncoding {
                     .map(|(form, data_type)| decode_plain(*form, data_type, rows, &mut cursors))
                     .collect()
             }
-            Codec::Ordered(converter) => {
-                let parser = converter.parser();
-                Ok(converter.convert_rows(rows.iter().map(|row| parser.parse(row)))?)
-            }
+            Codec::Ordered(converter) => decode_rows(converter, rows.iter().copied(), &self.types),
         }
     }
+}
+
+/// The columns of rows that `converter` has encoded. It gives the values of dictionaries plainly.
+pub(crate) fn decode_rows<'a>(
+    converter: &RowConverter,
+    rows: impl Iterator<Item = &'a [u8]>,
+    types: &[DataType],
+) -> Result<Vec<ArrayRef>> {
+    let parser = converter.parser();
+    let columns = converter.convert_rows(rows.map(|row| parser.parse(row)))?;
+    let as_declared =
+        |(column, data_type): (ArrayRef, &DataType)| match column.data_type() == data_type {
+            true => Ok(column),
+            false => Ok(arrow::compute::cast(&column, data_type)?),
+        };
+    columns.into_iter().zip(types).map(as_declared).collect()
 }
 
 fn encode_plain(forms: &[Form], columns: &[ArrayRef], rows: usize) -> EncodedRows {

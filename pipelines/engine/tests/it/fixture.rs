@@ -13,7 +13,7 @@ use millrace_engine::{
     Cut, Delta, Engine, EngineConfig, Epoch, EpochChanges, Relation, ViewDefinition,
 };
 
-use crate::queries::{LATE, QUERIES};
+use crate::queries::{LATE, QUERIES, aggregate, join, set};
 use crate::world::{Table, batch};
 
 /// Rows as text with how often each is there.
@@ -26,7 +26,8 @@ pub fn view(name: &str, key: &str, sql: &str) -> ViewDefinition {
 }
 
 pub fn all_views() -> Vec<ViewDefinition> {
-    QUERIES.iter().map(|(name, key, sql)| view(name, key, sql)).collect()
+    let classes = [QUERIES, aggregate::QUERIES, join::QUERIES, set::QUERIES];
+    classes.into_iter().flatten().map(|(name, key, sql)| view(name, key, sql)).collect()
 }
 
 /// Views for an engine that has [`all_views`] already.

@@ -1,6 +1,7 @@
 //! Integration tests of the engine, in one binary.
 
 mod checkpoint;
+mod classes;
 mod clock;
 mod errors;
 mod explain;

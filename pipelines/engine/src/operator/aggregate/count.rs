@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int64Type;
 
-use super::{GroupState, old_then_new};
+use super::group::{GroupState, old_then_new};
 use crate::Result;
 
 /// Rows of each group in which no argument is null.

@@ -2,108 +2,31 @@
 
 mod count;
 mod extreme;
+mod group;
+mod moments;
 mod ordered;
+mod partition;
+mod persist;
+mod spec;
 mod sum;
 
+pub(crate) use moments::{Moments, Statistic};
 pub(crate) use ordered::Pick;
-pub(crate) use sum::can_sum;
+pub(crate) use partition::{Partition, PartitionArgument};
+pub(crate) use spec::{AggregateCall, AggregateSpec, Function};
+pub(crate) use sum::{average_input, can_sum};
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, Int64Array, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute::take_arrays;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::physical_expr::PhysicalExpr;
+use arrow::datatypes::{Schema, SchemaRef};
 
+use self::group::GroupState;
 use super::{Change, Operator, evaluate};
-use crate::checkpoint::{PieceReader, PieceWriter, SavedChange, SavedGroups};
+use crate::checkpoint::{PieceReader, PieceWriter};
 use crate::state::{KeyTable, NONE, new_batch};
 use crate::{Delta, Error, Result};
-
-/// What is computed per group, with its argument types settled.
-#[derive(Debug, Clone)]
-pub(crate) enum Function {
-    /// Rows in which no argument is null.
-    Count,
-    /// Sum in the type of the argument (a 64-bit integer, a float or a decimal), given out as `output`.
-    Sum { input: DataType, output: DataType },
-    /// Mean of floats or decimals.
-    Average { input: DataType, output: DataType },
-    /// The first or last row by some order, of which some columns are given out.
-    Pick(Pick),
-}
-
-/// One function with what it reads.
-#[derive(Debug, Clone)]
-pub(crate) struct AggregateCall {
-    pub function: Function,
-    /// Columns it reads; for [`Function::Pick`] those that order, then those given out.
-    pub arguments: Vec<Arc<dyn PhysicalExpr>>,
-    /// Rows it looks at.
-    pub filter: Option<Arc<dyn PhysicalExpr>>,
-}
-
-/// A grouping to be made.
-#[derive(Debug, Clone)]
-pub(crate) struct AggregateSpec {
-    /// Key columns, then results.
-    pub schema: SchemaRef,
-    pub keys: Vec<Arc<dyn PhysicalExpr>>,
-    pub calls: Vec<AggregateCall>,
-    /// For each result column, the call it comes from and which of the call's columns it is.
-    pub results: Vec<(usize, usize)>,
-    /// Whether no row is ever taken back.
-    pub is_append_only: bool,
-}
-
-/// State of one call for all groups, in vectors by group id.
-trait GroupState: Send {
-    /// Makes room for ids below `groups`.
-    fn grow(&mut self, groups: usize);
-    /// Keeps what the groups hold now, to be compared and taken back later in the epoch.
-    fn remember(&mut self, ids: &[u32]);
-    /// Takes in rows: `ids[row]` is the group, weight 0 means the row is not looked at.
-    fn update(
-        &mut self,
-        arguments: &[ArrayRef],
-        ids: &[u32],
-        weights: Option<&[i64]>,
-    ) -> Result<()>;
-    /// Sets `changed[at]` where the group remembered at `at` now holds something else.
-    fn mark_changed(&self, ids: &[u32], changed: &mut [bool]);
-    /// Result columns: first of the groups remembered at `old`, then of `new` ids as they are now.
-    fn output(&self, old: &[u32], new: &[u32]) -> Result<Vec<ArrayRef>>;
-    /// Forgets what was remembered of the groups `ids`; the epoch is over.
-    fn settle(&mut self, ids: &[u32]);
-    /// Resets a group that has died.
-    fn reset(&mut self, id: u32);
-    /// State of the groups as columns, for a checkpoint.
-    fn save(&self, ids: &[u32]) -> Result<Vec<ArrayRef>>;
-    /// Takes back what [`Self::save`] gave and returns how many columns it was.
-    fn load(&mut self, ids: &[u32], columns: &[ArrayRef]) -> Result<usize>;
-    /// Bytes held.
-    fn state_bytes(&self) -> usize;
-}
-
-fn state_of(call: &AggregateCall, append_only: bool) -> Result<Box<dyn GroupState>> {
-    Ok(match &call.function {
-        Function::Count => Box::new(count::Count::default()),
-        Function::Sum { input, output } => sum::sum(input, output.clone()),
-        Function::Average { input, output } => sum::average(input, output.clone()),
-        Function::Pick(pick) => {
-            let plain = match pick.arguments.as_slice() {
-                [(data_type, _)] if append_only && pick.skips_nulls => {
-                    extreme::extreme(data_type, pick.is_last)
-                }
-                _ => None,
-            };
-            match plain {
-                Some(state) => state,
-                None => Box::new(ordered::Ordered::new(pick.clone(), append_only)?),
-            }
-        }
-    })
-}
 
 /// Keeps groups.
 pub(crate) struct Aggregate {
@@ -131,9 +54,9 @@ const GONE_NOTED_MIN: usize = 4096;
 
 impl Aggregate {
     pub fn new(spec: AggregateSpec) -> Result<Self> {
-        let key_fields = spec.schema.fields().iter().take(spec.keys.len());
+        let key_fields = spec.schema.fields().iter().take(spec.key_width());
         let groups = KeyTable::new(key_fields.map(|field| field.data_type().clone()).collect())?;
-        let states = spec.calls.iter().map(|call| state_of(call, spec.is_append_only));
+        let states = spec.calls.iter().map(|call| group::state_of(call, spec.is_append_only));
         let states = states.collect::<Result<_>>()?;
         Ok(Self {
             spec,
@@ -152,7 +75,7 @@ impl Aggregate {
     }
 
     fn is_global(&self) -> bool {
-        self.spec.keys.is_empty()
+        self.spec.key_width() == 0
     }
 
     fn grow(&mut self) {
@@ -181,20 +104,22 @@ impl Aggregate {
         }
     }
 
-    fn update(&mut self, delta: &Delta) -> Result<()> {
-        let keys = evaluate(&self.spec.keys, &delta.batch)?;
+    fn update(&mut self, input: usize, delta: &Delta) -> Result<()> {
+        let keys = evaluate(&self.spec.keys[input], &delta.batch)?;
         let encoded = self.groups.encode(&keys, delta.num_rows())?;
         let ids = self.groups.insert_all(&encoded);
         self.grow();
         self.touch(&ids);
         let weights = delta.weight_values();
         match weights {
+            _ if input > 0 => {}
             None => ids.iter().for_each(|id| self.rows[*id as usize] += 1),
             Some(weights) => {
                 ids.iter().zip(weights).for_each(|(id, weight)| self.rows[*id as usize] += weight);
             }
         }
-        for (call, state) in self.spec.calls.iter().zip(&mut self.states) {
+        let calls = self.spec.calls.iter().zip(&mut self.states);
+        for (call, state) in calls.filter(|(call, _)| call.input == input) {
             let arguments = evaluate(&call.arguments, &delta.batch)?;
             match &call.filter {
                 None => state.update(&arguments, &ids, weights)?,
@@ -213,6 +138,7 @@ impl Aggregate {
 
     /// The change of the output, from what was remembered to what is now.
     fn emit(&mut self) -> Result<Vec<Delta>> {
+        self.states.iter_mut().try_for_each(|state| state.finish(&self.touched))?;
         let mut changed = vec![false; self.touched.len()];
         self.states.iter().for_each(|state| state.mark_changed(&self.touched, &mut changed));
         let is_row = |rows: i64| rows > 0 || self.is_global();
@@ -283,7 +209,7 @@ impl Aggregate {
 
     fn key_schema(&self) -> SchemaRef {
         let fields: Vec<_> =
-            self.spec.schema.fields().iter().take(self.spec.keys.len()).cloned().collect();
+            self.spec.schema.fields().iter().take(self.spec.key_width()).cloned().collect();
         Arc::new(Schema::new(fields))
     }
 
@@ -312,50 +238,18 @@ impl Aggregate {
         self.rows_before.clear();
         self.has_started = true;
     }
-
-    /// Groups as a batch: encoded key, rows, then the state of each call.
-    fn saved_batch(&self, ids: &[u32]) -> Result<RecordBatch> {
-        let mut keys = BinaryBuilder::new();
-        ids.iter().for_each(|id| keys.append_value(self.groups.bytes(*id)));
-        let rows: Int64Array = ids.iter().map(|id| self.rows[*id as usize]).collect();
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(keys.finish()), Arc::new(rows)];
-        for state in &self.states {
-            columns.extend(state.save(ids)?);
-        }
-        let fields = columns
-            .iter()
-            .enumerate()
-            .map(|(at, column)| Field::new(format!("c{at}"), column.data_type().clone(), true));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        new_batch(&schema, columns, ids.len())
-    }
-
-    fn load_batch(&mut self, batch: &RecordBatch) -> Result<()> {
-        let keys = batch.column(0).as_binary::<i32>();
-        let rows = batch.column(1).as_primitive::<arrow::datatypes::Int64Type>();
-        let ids: Vec<u32> =
-            keys.iter().map(|key| self.groups.insert_bytes(key.unwrap_or_default())).collect();
-        self.grow();
-        for (row, id) in ids.iter().enumerate() {
-            self.rows[*id as usize] = rows.value(row);
-        }
-        let mut columns = &batch.columns()[2..];
-        for state in &mut self.states {
-            let taken = state.load(&ids, columns)?;
-            columns = &columns[taken..];
-        }
-        Ok(())
-    }
 }
 
 impl Operator for Aggregate {
     fn class(&self) -> &'static str {
-        let is_pick = |call: &AggregateCall| matches!(call.function, Function::Pick(_));
-        match self.spec.calls.iter().any(is_pick) {
-            true if self.spec.is_append_only => "ordered aggregate, append-only",
-            true => "ordered aggregate",
-            false if self.spec.calls.is_empty() => "zero-crossing",
-            false => "additive aggregate",
+        let has =
+            |kind: fn(&Function) -> bool| self.spec.calls.iter().any(|call| kind(&call.function));
+        match self.spec.is_append_only {
+            _ if self.spec.calls.is_empty() => "zero-crossing",
+            _ if has(|function| matches!(function, Function::Partition(_))) => "partition",
+            _ if !has(|function| matches!(function, Function::Pick(_))) => "additive aggregate",
+            true => "ordered aggregate, append-only",
+            false => "ordered aggregate",
         }
     }
 
@@ -366,7 +260,9 @@ impl Operator for Aggregate {
             self.grow();
             self.touch(&ids);
         }
-        inputs[0].iter().try_for_each(|delta| self.update(delta))?;
+        for (input, change) in inputs.iter().enumerate() {
+            change.iter().try_for_each(|delta| self.update(input, delta))?;
+        }
         self.emit()
     }
 
@@ -380,41 +276,10 @@ impl Operator for Aggregate {
     }
 
     fn save(&mut self, pieces: &mut PieceWriter<'_>) -> Result<()> {
-        let gone = std::mem::take(&mut self.gone);
-        let mut dirty = std::mem::take(&mut self.dirty);
-        dirty.iter().for_each(|id| self.is_dirty[*id as usize] = false);
-        dirty.retain(|id| self.groups.find_bytes(self.groups.bytes(*id)) == *id);
-        dirty.sort_unstable();
-        dirty.dedup();
-        let changed = (!std::mem::take(&mut self.must_save_all))
-            .then_some(SavedChange { gone, groups: dirty.len() });
-        pieces.put_groups(self.groups.len(), changed, |only_changed| {
-            self.saved_batch(
-                if only_changed { dirty.clone() } else { self.groups.ids() }.as_slice(),
-            )
-        })
+        self.save_groups(pieces)
     }
 
     fn load(&mut self, pieces: &PieceReader<'_>) -> Result<()> {
-        let saved = pieces.groups(|keys| self.groups.decode(keys))?;
-        for SavedGroups { gone, batch } in saved {
-            for key in gone {
-                let id = self.groups.find_bytes(&key);
-                if id != NONE {
-                    self.groups.remove(id);
-                    self.rows[id as usize] = 0;
-                    self.states.iter_mut().for_each(|state| state.reset(id));
-                }
-            }
-            self.load_batch(&batch)?;
-        }
-        self.has_started = true;
-        Ok(())
+        self.load_groups(pieces)
     }
-}
-
-/// `old` of what was remembered, then `new` of what is.
-fn old_then_new<T: Copy>(remembered: &[T], current: &[T], old: &[u32], new: &[u32]) -> Vec<T> {
-    let old = old.iter().map(|at| remembered[*at as usize]);
-    old.chain(new.iter().map(|id| current[*id as usize])).collect()
 }

@@ -2,18 +2,18 @@
 //!
 //! Rows are encoded so that comparing bytes compares rows: the columns that order, the columns given out, and
 //! the length of the former. Where rows can be taken back, each group keeps
-//! all of them with their counts, in one sorted map; where they can't, only the one that stands out.
+//! all of them with their counts, in order; where they can't, only the one that stands out.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, Int64Builder, ListBuilder};
-use arrow::compute::SortOptions;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, UInt32Array};
+use arrow::compute::{SortOptions, take_arrays};
+use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, SortField};
 
-use super::GroupState;
+use super::group::GroupState;
 use crate::Result;
+use crate::state::{Bytes, RowSets, decode_rows};
 
 /// Which row of a group is wanted, and what of it.
 #[derive(Debug, Clone)]
@@ -28,14 +28,12 @@ pub(crate) struct Pick {
     pub skips_nulls: bool,
 }
 
-type Encoded = Box<[u8]>;
-
 #[derive(Debug)]
 enum Kept {
     /// The row that stands out, per group.
-    Best(Vec<Option<Encoded>>),
-    /// Every row with its count, behind its group.
-    All(BTreeMap<Encoded, i64>),
+    Best(Vec<Option<Bytes>>),
+    /// Every row with its count.
+    All(RowSets),
 }
 
 /// Rows of each group in order.
@@ -44,15 +42,12 @@ pub(super) struct Ordered {
     pick: Pick,
     order: RowConverter,
     output: RowConverter,
+    output_types: Vec<DataType>,
     kept: Kept,
-    remembered: Vec<Option<Encoded>>,
-    groups: usize,
-    /// Bytes of the rows in `kept`.
-    bytes: usize,
+    remembered: Vec<Option<Bytes>>,
+    /// Bytes of the rows in [`Kept::Best`] that are not kept in place.
+    allocated: usize,
 }
-
-/// Bytes in front of each row in [`Kept::All`]: the group, greatest byte first.
-const GROUP_BYTES: usize = 4;
 
 impl Ordered {
     pub fn new(pick: Pick, is_append_only: bool) -> Result<Self> {
@@ -61,52 +56,61 @@ impl Ordered {
         };
         let (order, output) = pick.arguments.split_at(pick.arguments.len() - pick.outputs);
         let order = RowConverter::new(order.iter().map(field).collect())?;
+        let output_types = output.iter().map(|(data_type, _)| data_type.clone()).collect();
         let output = RowConverter::new(output.iter().map(field).collect())?;
-        let kept = if is_append_only { Kept::Best(Vec::new()) } else { Kept::All(BTreeMap::new()) };
-        Ok(Self { pick, order, output, kept, remembered: Vec::new(), groups: 0, bytes: 0 })
+        let kept = match is_append_only {
+            true => Kept::Best(Vec::new()),
+            false => Kept::All(RowSets::default()),
+        };
+        Ok(Self { pick, order, output, output_types, kept, remembered: Vec::new(), allocated: 0 })
     }
 
     /// The row that stands out in a group.
-    fn current(&self, id: u32) -> Option<&[u8]> {
+    fn current(&self, id: u32) -> Option<&Bytes> {
         match &self.kept {
-            Kept::Best(best) => best[id as usize].as_deref(),
-            Kept::All(rows) => {
-                let mut group = group_rows(rows, id).filter(|(_, count)| **count > 0);
-                let picked = if self.pick.is_last { group.next_back() } else { group.next() };
-                picked.map(|(row, _)| &row[GROUP_BYTES..])
+            Kept::Best(best) => best[id as usize].as_ref(),
+            Kept::All(rows) if self.pick.is_last => rows.group(id).last(),
+            Kept::All(rows) => rows.group(id).first(),
+        }
+    }
+
+    fn take_in(&mut self, id: u32, row: &[u8], weight: i64) {
+        match &mut self.kept {
+            Kept::Best(best) => {
+                let best = &mut best[id as usize];
+                let is_better = |best: &Bytes| match self.pick.is_last {
+                    true => row > best.as_slice(),
+                    false => row < best.as_slice(),
+                };
+                if best.as_ref().is_none_or(is_better) {
+                    let row = Bytes::from(row);
+                    self.allocated += row.allocated();
+                    self.allocated -= best.as_ref().map_or(0, Bytes::allocated);
+                    *best = Some(row);
+                }
             }
+            Kept::All(rows) => rows.add(id, row, weight),
         }
     }
 }
 
 /// The columns given out of an encoded row.
-fn output_part(row: &[u8]) -> &[u8] {
-    let (row, order_bytes) = row.split_last_chunk::<4>().expect("a row ends with a length");
+fn output_part(row: &Bytes) -> &[u8] {
+    let (row, order_bytes) =
+        row.as_slice().split_last_chunk::<4>().expect("a row ends with a length");
     &row[u32::from_le_bytes(*order_bytes) as usize..]
-}
-
-fn group_rows(
-    rows: &BTreeMap<Encoded, i64>,
-    id: u32,
-) -> impl DoubleEndedIterator<Item = (&Encoded, &i64)> {
-    let start: Encoded = id.to_be_bytes().into();
-    match id.checked_add(1) {
-        Some(next) => rows.range(start..next.to_be_bytes().into()),
-        None => rows.range(start..),
-    }
 }
 
 impl GroupState for Ordered {
     fn grow(&mut self, groups: usize) {
-        self.groups = groups;
-        if let Kept::Best(best) = &mut self.kept {
-            best.resize(groups, None);
+        match &mut self.kept {
+            Kept::Best(best) => best.resize(groups, None),
+            Kept::All(rows) => rows.grow(groups),
         }
     }
 
     fn remember(&mut self, ids: &[u32]) {
-        let current: Vec<Option<Encoded>> =
-            ids.iter().map(|id| self.current(*id).map(Box::from)).collect();
+        let current: Vec<Option<Bytes>> = ids.iter().map(|id| self.current(*id).cloned()).collect();
         self.remembered.extend(current);
     }
 
@@ -120,65 +124,37 @@ impl GroupState for Ordered {
         let order = if order.is_empty() { None } else { Some(self.order.convert_columns(order)?) };
         let skipped = if self.pick.skips_nulls { outputs[0].logical_nulls() } else { None };
         let outputs = self.output.convert_columns(outputs)?;
-        let mut key = Vec::new();
+        let mut encoded = Vec::new();
         for (row, id) in ids.iter().enumerate() {
             let weight = weights.map_or(1, |weights| weights[row]);
             if weight == 0 || skipped.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                 continue;
             }
-            key.clear();
-            key.extend_from_slice(&id.to_be_bytes());
+            encoded.clear();
             if let Some(order) = &order {
-                key.extend_from_slice(order.row(row).data());
+                encoded.extend_from_slice(order.row(row).data());
             }
-            let order_bytes = (key.len() - GROUP_BYTES) as u32;
-            key.extend_from_slice(outputs.row(row).data());
-            key.extend_from_slice(&order_bytes.to_le_bytes());
-            let encoded = &key[GROUP_BYTES..];
-            match &mut self.kept {
-                Kept::Best(best) => {
-                    let best = &mut best[*id as usize];
-                    let wins = best.as_deref().is_none_or(|best| {
-                        if self.pick.is_last { encoded > best } else { encoded < best }
-                    });
-                    if wins {
-                        self.bytes += encoded.len();
-                        self.bytes -= best.as_ref().map_or(0, |best| best.len());
-                        *best = Some(encoded.into());
-                    }
-                }
-                Kept::All(rows) => match rows.get_mut(key.as_slice()) {
-                    Some(count) => {
-                        *count += weight;
-                        if *count == 0 {
-                            rows.remove(key.as_slice());
-                            self.bytes -= key.len();
-                        }
-                    }
-                    None => {
-                        self.bytes += key.len();
-                        rows.insert(key.as_slice().into(), weight);
-                    }
-                },
-            }
+            let order_bytes = encoded.len() as u32;
+            encoded.extend_from_slice(outputs.row(row).data());
+            encoded.extend_from_slice(&order_bytes.to_le_bytes());
+            self.take_in(*id, &encoded, weight);
         }
         Ok(())
     }
 
     fn mark_changed(&self, ids: &[u32], changed: &mut [bool]) {
         for (at, id) in ids.iter().enumerate() {
-            changed[at] |= self.remembered[at].as_deref().map(output_part)
-                != self.current(*id).map(output_part);
+            changed[at] |=
+                self.remembered[at].as_ref().map(output_part) != self.current(*id).map(output_part);
         }
     }
 
     fn output(&self, old: &[u32], new: &[u32]) -> Result<Vec<ArrayRef>> {
-        let old = old.iter().map(|at| self.remembered[*at as usize].as_deref());
-        let picked: Vec<Option<&[u8]>> =
+        let old = old.iter().map(|at| self.remembered[*at as usize].as_ref());
+        let picked: Vec<Option<&Bytes>> =
             old.chain(new.iter().map(|id| self.current(*id))).collect();
-        let parser = self.output.parser();
-        let present = picked.iter().flatten().map(|row| parser.parse(output_part(row)));
-        let outputs = self.output.convert_rows(present)?;
+        let present = picked.iter().flatten().map(|row| output_part(row));
+        let outputs = decode_rows(&self.output, present, &self.output_types)?;
         if picked.iter().all(Option::is_some) {
             return Ok(outputs);
         }
@@ -189,8 +165,8 @@ impl GroupState for Ordered {
                 next - 1
             })
         });
-        let places: arrow::array::UInt32Array = places.collect();
-        Ok(arrow::compute::take_arrays(&outputs, &places, None)?)
+        let places: UInt32Array = places.collect();
+        Ok(take_arrays(&outputs, &places, None)?)
     }
 
     fn settle(&mut self, _ids: &[u32]) {
@@ -200,71 +176,40 @@ impl GroupState for Ordered {
     fn reset(&mut self, id: u32) {
         match &mut self.kept {
             Kept::Best(best) => {
-                self.bytes -= best[id as usize].take().map_or(0, |row| row.len());
+                self.allocated -= best[id as usize].take().map_or(0, |row| row.allocated());
             }
-            Kept::All(rows) => {
-                let left: Vec<Encoded> = group_rows(rows, id).map(|(row, _)| row.clone()).collect();
-                for row in left {
-                    rows.remove(&row);
-                    self.bytes -= row.len();
-                }
-            }
+            Kept::All(rows) => rows.reset(id),
         }
     }
 
     fn save(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
-        let mut rows = ListBuilder::new(BinaryBuilder::new());
-        let mut counts = ListBuilder::new(Int64Builder::new());
-        for id in ids {
-            match &self.kept {
-                Kept::Best(best) => {
-                    for row in best[*id as usize].iter() {
-                        rows.values().append_value(row);
-                        counts.values().append_value(1);
-                    }
-                }
-                Kept::All(all) => {
-                    for (row, count) in group_rows(all, *id) {
-                        rows.values().append_value(&row[GROUP_BYTES..]);
-                        counts.values().append_value(*count);
-                    }
-                }
+        Ok(match &self.kept {
+            Kept::Best(best) => {
+                let rows = ids.iter().map(|id| best[*id as usize].as_ref().map(Bytes::as_slice));
+                vec![Arc::new(rows.collect::<BinaryArray>())]
             }
-            rows.append(true);
-            counts.append(true);
-        }
-        Ok(vec![Arc::new(rows.finish()), Arc::new(counts.finish())])
+            Kept::All(rows) => rows.save(ids),
+        })
     }
 
     fn load(&mut self, ids: &[u32], columns: &[ArrayRef]) -> Result<usize> {
-        let (rows, counts) = (columns[0].as_list::<i32>(), columns[1].as_list::<i32>());
-        for (at, id) in ids.iter().enumerate() {
+        if let Kept::All(rows) = &mut self.kept {
+            rows.load(ids, columns);
+            return Ok(2);
+        }
+        for (id, row) in ids.iter().zip(columns[0].as_binary::<i32>()) {
             self.reset(*id);
-            let (rows, counts) = (rows.value(at), counts.value(at));
-            let (rows, counts) = (rows.as_binary::<i32>(), counts.as_primitive::<Int64Type>());
-            for (row, count) in rows.iter().flatten().zip(counts.values()) {
-                match &mut self.kept {
-                    Kept::Best(best) => {
-                        self.bytes += row.len();
-                        best[*id as usize] = Some(row.into());
-                    }
-                    Kept::All(all) => {
-                        let key: Encoded = [&id.to_be_bytes()[..], row].concat().into();
-                        self.bytes += key.len();
-                        all.insert(key, *count);
-                    }
-                }
+            if let Some(row) = row {
+                self.take_in(*id, row, 1);
             }
         }
-        Ok(2)
+        Ok(1)
     }
 
     fn state_bytes(&self) -> usize {
-        // A map node holds pointer, length and count per row, and stands about two thirds full.
-        let per_row = size_of::<(Encoded, i64)>() * 3 / 2;
         match &self.kept {
-            Kept::Best(best) => self.bytes + best.capacity() * size_of::<Option<Encoded>>(),
-            Kept::All(rows) => self.bytes + rows.len() * per_row,
+            Kept::Best(best) => self.allocated + best.capacity() * size_of::<Option<Bytes>>(),
+            Kept::All(rows) => rows.state_bytes(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `sum` and `avg` of integers, floats and decimals.
+//! `sum` and `avg` of integers, floats, decimals and durations.
 //!
 //! Integers and decimals are exact under any order of additions and subtractions. Float sums round with each
 //! step, so a view that takes rows back may differ from a fresh sum in the last digits, and an infinity that
@@ -11,10 +11,15 @@ use arrow::array::{
     Array, ArrayRef, ArrowNativeTypeOp, ArrowPrimitiveType, AsArray, Int64Array, PrimitiveArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Decimal128Type, DecimalType, Float64Type, Int64Type, UInt64Type};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Decimal32Type, Decimal64Type,
+    Decimal128Type, Decimal256Type, DecimalType, DurationMicrosecondType, DurationMillisecondType,
+    DurationNanosecondType, DurationSecondType, Float64Type, Int64Type, TimeUnit, UInt64Type, i256,
+};
 use datafusion::error::DataFusionError;
 
-use super::{GroupState, old_then_new};
+use super::group::{GroupState, old_then_new};
 use crate::Result;
 
 /// Numbers that can be summed with weights.
@@ -22,6 +27,17 @@ trait Summand: ArrowNativeTypeOp + Copy + Default + Debug + Send {
     fn add(self, other: Self, weight: i64) -> Self;
     /// The mean, where `scale_up` brings the sum to the scale of the result.
     fn divide(self, count: i64, scale_up: i128, output: &DataType) -> Result<Self>;
+}
+
+/// Decimals of 32 bits are summed up, never divided: their mean is taken in 128 bits.
+impl Summand for i32 {
+    fn add(self, other: Self, weight: i64) -> Self {
+        self.wrapping_add(other.wrapping_mul(weight as i32))
+    }
+
+    fn divide(self, count: i64, _scale_up: i128, _output: &DataType) -> Result<Self> {
+        Ok((i64::from(self) / count) as i32)
+    }
 }
 
 /// Whole numbers wrap on overflow, as they do in batch SQL.
@@ -65,14 +81,33 @@ impl Summand for i128 {
     }
 
     fn divide(self, count: i64, scale_up: i128, output: &DataType) -> Result<Self> {
-        let overflow =
-            || DataFusionError::Execution(format!("the mean of a group does not fit {output}"));
-        let mean = self.checked_mul(scale_up).ok_or_else(overflow)? / i128::from(count);
+        let scaled = self.checked_mul(scale_up).ok_or_else(|| mean_overflow(output))?;
+        let mean = scaled / i128::from(count);
         if let DataType::Decimal128(precision, scale) = output {
             Decimal128Type::validate_decimal_precision(mean, *precision, *scale)?;
         }
         Ok(mean)
     }
+}
+
+impl Summand for i256 {
+    fn add(self, other: Self, weight: i64) -> Self {
+        self.wrapping_add(other.wrapping_mul(Self::from(weight)))
+    }
+
+    fn divide(self, count: i64, scale_up: i128, output: &DataType) -> Result<Self> {
+        let scaled = self.checked_mul(Self::from_i128(scale_up));
+        let mean = scaled.and_then(|scaled| scaled.checked_div(Self::from(count)));
+        let mean = mean.ok_or_else(|| mean_overflow(output))?;
+        if let DataType::Decimal256(precision, scale) = output {
+            Decimal256Type::validate_decimal_precision(mean, *precision, *scale)?;
+        }
+        Ok(mean)
+    }
+}
+
+fn mean_overflow(output: &DataType) -> DataFusionError {
+    DataFusionError::Execution(format!("the mean of a group does not fit {output}"))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +122,8 @@ struct Sum<T: ArrowPrimitiveType> {
     remembered: Vec<(T::Native, i64)>,
     finish: Finish,
     input: DataType,
+    /// The type of the numbers given out, before they are cast to `output`.
+    computed: DataType,
     output: DataType,
 }
 
@@ -95,31 +132,78 @@ pub(super) fn sum(input: &DataType, output: DataType) -> Box<dyn GroupState> {
     make(input, output, Finish::Sum)
 }
 
-/// State for `avg` over `input`, a float or a decimal.
+/// State for `avg` over `input`, one of the types [`average_input`] gives.
 pub(super) fn average(input: &DataType, output: DataType) -> Box<dyn GroupState> {
-    let scale_up = match (input, &output) {
-        (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) => {
-            10_i128.pow(u32::try_from(i32::from(*to) - i32::from(*from)).unwrap_or_default())
+    let scale_up = match (decimal_scale(input), decimal_scale(&output)) {
+        (Some(from), Some(to)) => {
+            10_i128.pow(u32::try_from(i32::from(to) - i32::from(from)).unwrap_or_default())
         }
         _ => 1,
     };
     make(input, output, Finish::Average { scale_up })
 }
 
-/// Whether `sum` and `avg` keep state for this argument type.
+/// Whether `sum` keeps state for this argument type.
 pub(crate) fn can_sum(input: &DataType) -> bool {
-    matches!(
-        input,
-        DataType::Int64 | DataType::UInt64 | DataType::Float64 | DataType::Decimal128(_, _)
-    )
+    matches!(input, DataType::Int64 | DataType::UInt64 | DataType::Float64 | DataType::Duration(_))
+        || input.is_decimal()
+}
+
+/// The type in which the mean of values of type `input` is taken, where `avg` keeps state for it. Batch SQL
+/// takes as much room for the sum of decimals, and more for the narrow ones.
+pub(crate) fn average_input(input: &DataType) -> Option<DataType> {
+    match input {
+        DataType::Float64 | DataType::Duration(_) => Some(input.clone()),
+        DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) => {
+            Some(DataType::Decimal128(DECIMAL128_MAX_PRECISION, *scale))
+        }
+        DataType::Decimal128(precision, _)
+            if precision + MEAN_HEADROOM_DIGITS <= DECIMAL128_MAX_PRECISION =>
+        {
+            Some(input.clone())
+        }
+        DataType::Decimal128(_, scale) => {
+            Some(DataType::Decimal256(DECIMAL256_MAX_PRECISION, *scale))
+        }
+        DataType::Decimal256(_, _) => Some(input.clone()),
+        _ => None,
+    }
+}
+
+/// Digits of a sum above those of its values: as many rows, and the scale of the mean.
+const MEAN_HEADROOM_DIGITS: u8 = 13;
+
+fn decimal_scale(data_type: &DataType) -> Option<i8> {
+    match data_type {
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => Some(*scale),
+        _ => None,
+    }
 }
 
 fn make(input: &DataType, output: DataType, finish: Finish) -> Box<dyn GroupState> {
-    match input {
-        DataType::Int64 => Box::new(Sum::<Int64Type>::new(input.clone(), output, finish)),
-        DataType::UInt64 => Box::new(Sum::<UInt64Type>::new(input.clone(), output, finish)),
-        DataType::Float64 => Box::new(Sum::<Float64Type>::new(input.clone(), output, finish)),
-        _ => Box::new(Sum::<Decimal128Type>::new(input.clone(), output, finish)),
+    macro_rules! make {
+        ($($kind:pat => $type:ty),+ $(,)?) => {
+            match input {
+                $($kind => Box::new(Sum::<$type>::new(input.clone(), output, finish)) as _,)+
+                _ => unreachable!("only types that can be summed are lowered to a sum"),
+            }
+        };
+    }
+    make! {
+        DataType::Int64 => Int64Type,
+        DataType::UInt64 => UInt64Type,
+        DataType::Float64 => Float64Type,
+        DataType::Decimal32(_, _) => Decimal32Type,
+        DataType::Decimal64(_, _) => Decimal64Type,
+        DataType::Decimal128(_, _) => Decimal128Type,
+        DataType::Decimal256(_, _) => Decimal256Type,
+        DataType::Duration(TimeUnit::Second) => DurationSecondType,
+        DataType::Duration(TimeUnit::Millisecond) => DurationMillisecondType,
+        DataType::Duration(TimeUnit::Microsecond) => DurationMicrosecondType,
+        DataType::Duration(TimeUnit::Nanosecond) => DurationNanosecondType,
     }
 }
 
@@ -128,7 +212,17 @@ where
     T::Native: Summand,
 {
     fn new(input: DataType, output: DataType, finish: Finish) -> Self {
-        Self { totals: Vec::new(), remembered: Vec::new(), finish, input, output }
+        let computed = match (&input, &output) {
+            (DataType::Decimal128(_, _), DataType::Decimal32(precision, scale))
+            | (DataType::Decimal128(_, _), DataType::Decimal64(precision, scale)) => {
+                DataType::Decimal128(*precision, *scale)
+            }
+            (DataType::Decimal256(_, _), DataType::Decimal128(precision, scale)) => {
+                DataType::Decimal256(*precision, *scale)
+            }
+            _ => output.clone(),
+        };
+        Self { totals: Vec::new(), remembered: Vec::new(), finish, input, computed, output }
     }
 
     /// What is given out of a total; `None` is null.
@@ -136,7 +230,7 @@ where
         match self.finish {
             _ if count == 0 => Ok(None),
             Finish::Sum => Ok(Some(sum)),
-            Finish::Average { scale_up } => sum.divide(count, scale_up, &self.output).map(Some),
+            Finish::Average { scale_up } => sum.divide(count, scale_up, &self.computed).map(Some),
         }
     }
 
@@ -211,7 +305,10 @@ where
         let nulls: NullBuffer = totals.iter().map(|(_, count)| *count != 0).collect();
         let nulls = Some(nulls).filter(|nulls| nulls.null_count() > 0);
         let column =
-            PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(self.output.clone());
+            PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(self.computed.clone());
+        if self.computed != self.output {
+            return Ok(vec![cast(&column, &self.output)?]);
+        }
         Ok(vec![Arc::new(column)])
     }
 

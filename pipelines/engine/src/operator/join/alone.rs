@@ -1,10 +1,12 @@
 //! Rows given out without a partner, and the counts of matches that decide it.
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, UInt32Array, new_null_array};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::take_arrays;
 
-use super::Join;
 use super::pairs::Probe;
+use super::{Join, Lone};
 use crate::state::{EntryId, new_batch};
 use crate::{Delta, Result};
 
@@ -28,6 +30,11 @@ impl Shifts {
     }
 }
 
+/// Whether rows with so many matches have one.
+fn marks(matches: impl Iterator<Item = i64>) -> ArrayRef {
+    Arc::new(matches.map(|matches| Some(matches > 0)).collect::<BooleanArray>())
+}
+
 impl Join {
     /// Gives out rows of the change that stand alone.
     pub(super) fn give_alone(
@@ -42,8 +49,11 @@ impl Join {
         if rows.is_empty() {
             return Ok(());
         }
-        let columns =
+        let mut columns =
             take_arrays(probe.delta.batch.columns(), &UInt32Array::from(rows.clone()), None)?;
+        if lone == Lone::Marked {
+            columns.push(marks(probe.matches.iter().copied()));
+        }
         let batch = self.lone_batch(side, columns, rows.len())?;
         let weights = probe.delta.weight_values();
         let weights = weights
@@ -84,11 +94,16 @@ impl Join {
         let matches = &mut self.sides[side].matches;
         let mut entries = Vec::new();
         let mut weights = Vec::new();
+        let mut marked = Vec::new();
         for (entry, shift) in shifts.entries.iter().zip(&shifts.sums) {
             let count = &mut matches[*entry as usize];
             let (before, after) = (*count, *count + shift);
             *count = after;
-            if lone.is_given(before) != lone.is_given(after) {
+            if lone == Lone::Marked && (before > 0) != (after > 0) {
+                entries.extend([*entry; 2]);
+                weights.extend([-1, 1]);
+                marked.extend([before, after]);
+            } else if lone.is_given(before) != lone.is_given(after) {
                 entries.push(*entry);
                 weights.push(if lone.is_given(after) { 1 } else { -1 });
             }
@@ -96,7 +111,10 @@ impl Join {
         if entries.is_empty() {
             return Ok(());
         }
-        let columns = self.sides[side].rows.gather(&entries)?;
+        let mut columns = self.sides[side].rows.gather(&entries)?;
+        if lone == Lone::Marked {
+            columns.push(marks(marked.into_iter()));
+        }
         let batch = self.lone_batch(side, columns, entries.len())?;
         output.push(Delta::weighted(batch, weights));
         Ok(())

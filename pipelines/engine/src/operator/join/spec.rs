@@ -14,6 +14,8 @@ pub(crate) enum Lone {
     Unmatched,
     /// With at least one match: semi joins.
     Matched,
+    /// Always, with a flag that says whether it has a match: mark joins.
+    Marked,
 }
 
 impl Lone {
@@ -22,6 +24,7 @@ impl Lone {
             Self::Never => false,
             Self::Unmatched => matches == 0,
             Self::Matched => matches > 0,
+            Self::Marked => true,
         }
     }
 }
@@ -49,7 +52,8 @@ impl JoinSide {
 /// A join to be made.
 #[derive(Debug, Clone)]
 pub(crate) struct JoinSpec {
-    /// Left columns, then right columns; only one side's where `gives_pairs` is unset.
+    /// Left columns, then right columns; only one side's where `gives_pairs` is unset, with a flag behind
+    /// them where it is [`Lone::Marked`].
     pub schema: SchemaRef,
     pub sides: [JoinSide; 2],
     /// A further condition, over left columns followed by right columns.

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::NullHandling;
-use datafusion::logical_expr::{self as logical, LogicalPlan};
+use datafusion::logical_expr::{self as logical, Expr, LogicalPlan};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 
+use super::subquery::Source;
 use super::{Lowering, arrow_schema, boxed, definition_of};
 use crate::Result;
 use crate::consolidation::Consolidation;
-use crate::graph::{Graph, NodeId, NodeSpec, Placement};
-use crate::operator::{Filter, Map, Union, Unnest, UnnestColumn};
+use crate::graph::{Graph, NodeId, NodeSpec, Placement, RELATION};
+use crate::operator::{Filter, Map, Union, Unnest, UnnestList, UnnestSpec};
 
 impl Lowering<'_> {
     pub(super) fn scan(&self, graph: &mut Graph, scan: &logical::TableScan) -> Result<NodeId> {
@@ -21,13 +22,27 @@ impl Lowering<'_> {
             return self.run_once(graph, &LogicalPlan::TableScan(scan.clone()));
         };
         let Some(projection) = &scan.projection else { return Ok(node) };
-        let schema = Arc::clone(&graph.nodes[node].spec.schema);
-        let columns =
-            projection.iter().map(|place| Column::new(schema.field(*place).name(), *place));
-        let expressions: Vec<Arc<dyn PhysicalExpr>> =
-            columns.map(|column| Arc::new(column) as _).collect();
-        let output = Arc::new(schema.project(projection)?);
-        self.map(graph, node, format!("Columns of {name}"), String::new(), expressions, output)
+        let output = Arc::new(graph.nodes[node].spec.schema.project(projection)?);
+        self.columns(graph, node, projection, output)
+    }
+
+    /// Some columns of a node.
+    pub(super) fn columns(
+        &self,
+        graph: &mut Graph,
+        node: NodeId,
+        places: &[usize],
+        output: SchemaRef,
+    ) -> Result<NodeId> {
+        let source = &graph.nodes[node].spec;
+        let columns = places.iter().map(|place| {
+            Arc::new(Column::new(source.schema.field(*place).name(), *place))
+                as Arc<dyn PhysicalExpr>
+        });
+        let expressions = columns.collect();
+        let name = source.description.trim_start_matches(RELATION);
+        let description = format!("Columns of {name}");
+        self.map(graph, node, description, String::new(), expressions, output)
     }
 
     pub(super) fn projection(
@@ -36,12 +51,12 @@ impl Lowering<'_> {
         plan: &LogicalPlan,
         projection: &logical::Projection,
     ) -> Result<NodeId> {
-        let input = self.lower(graph, &projection.input)?;
-        let expressions = self.expressions(&projection.expr, projection.input.schema())?;
-        let definition = definition_of(&projection.expr, &[]);
+        let (source, expressions) = self.source(graph, &projection.input, &projection.expr)?;
+        let definition = definition_of(&expressions, &[]);
+        let expressions = self.expressions(&expressions, &source.schema)?;
         self.map(
             graph,
-            input,
+            source.node,
             plan.display().to_string(),
             definition,
             expressions,
@@ -94,14 +109,31 @@ impl Lowering<'_> {
         plan: &LogicalPlan,
         filter: &logical::Filter,
     ) -> Result<NodeId> {
-        let input = self.lower(graph, &filter.input)?;
-        let predicate = self.expression(&filter.predicate, filter.input.schema())?;
+        let predicate = std::slice::from_ref(&filter.predicate);
+        let (source, predicates) = self.source(graph, &filter.input, predicate)?;
+        let node = self.filtered(graph, &source, &predicates[0], plan.display().to_string())?;
+        let width = filter.input.schema().fields().len();
+        if width == source.schema.fields().len() {
+            return Ok(node);
+        }
+        self.columns(graph, node, &(0..width).collect::<Vec<_>>(), arrow_schema(plan))
+    }
+
+    /// Rows of `source` that a condition holds of.
+    pub(super) fn filtered(
+        &self,
+        graph: &mut Graph,
+        source: &Source,
+        logical: &Expr,
+        description: String,
+    ) -> Result<NodeId> {
+        let predicate = self.expression(logical, &source.schema)?;
+        let definition = definition_of(std::slice::from_ref(logical), &[Arc::clone(&predicate)]);
+        let input = source.node;
         let source = &graph.nodes[input].spec;
-        let definition =
-            definition_of(std::slice::from_ref(&filter.predicate), &[Arc::clone(&predicate)]);
         graph.add(NodeSpec {
             definition: format!("filter {definition}"),
-            description: plan.display().to_string(),
+            description,
             inputs: vec![input],
             schema: Arc::clone(&source.schema),
             is_append_only: source.is_append_only,
@@ -147,39 +179,46 @@ impl Lowering<'_> {
         unnest: &logical::Unnest,
     ) -> Result<NodeId> {
         let input = self.lower(graph, &unnest.input)?;
-        let mut columns = vec![UnnestColumn::Keep; unnest.input.schema().fields().len()];
-        for (column, list) in &unnest.list_type_columns {
-            let data_type = unnest.input.schema().field(*column).data_type();
-            let is_list = matches!(data_type, DataType::List(_) | DataType::LargeList(_));
-            if list.depth != 1 || !is_list || columns[*column] == UnnestColumn::List {
-                return Err(
-                    self.unsupported(&plan.display(), "unnest one level of a list per subquery")
-                );
+        let lists = unnest.list_type_columns.iter();
+        let lists: Vec<UnnestList> =
+            lists.map(|(column, list)| UnnestList { column: *column, depth: list.depth }).collect();
+        for list in &lists {
+            let data_type = unnest.input.schema().field(list.column).data_type();
+            if !has_levels(data_type, list.depth) {
+                let instead = format!("cast {data_type} to a list before it is unnested");
+                return Err(self.unsupported(&plan.display(), &instead));
             }
-            columns[*column] = UnnestColumn::List;
         }
-        unnest
-            .struct_type_columns
-            .iter()
-            .for_each(|column| columns[*column] = UnnestColumn::Struct);
         let nulls = unnest.options.null_handling;
-        let (keeps_null, keeps_empty) =
-            (nulls != NullHandling::Drop, nulls == NullHandling::PreserveAndExpandEmpty);
-        let is_append_only = graph.nodes[input].spec.is_append_only;
-        let schema = arrow_schema(plan);
+        let spec = UnnestSpec {
+            schema: arrow_schema(plan),
+            lists,
+            structs: unnest.struct_type_columns.clone(),
+            keeps_null_lists: nulls != NullHandling::Drop,
+            keeps_empty_lists: nulls == NullHandling::PreserveAndExpandEmpty,
+        };
         graph.add(NodeSpec {
-            definition: format!("unnest {columns:?} {nulls:?}"),
+            definition: format!("unnest {:?} {:?} {nulls:?}", spec.lists, spec.structs),
             description: plan.display().to_string(),
             inputs: vec![input],
-            schema: Arc::clone(&schema),
-            is_append_only,
+            schema: Arc::clone(&spec.schema),
+            is_append_only: graph.nodes[input].spec.is_append_only,
             unique: None,
             consolidation: Consolidation::Unknown,
             placement: Placement::Anywhere,
             recomputes: None,
-            build: Box::new(move || {
-                boxed(Unnest::new(Arc::clone(&schema), columns.clone(), keeps_null, keeps_empty))
-            }),
+            build: Box::new(move || boxed(Unnest::new(spec.clone()))),
         })
+    }
+}
+
+/// Whether a type is a list of lists, so many levels deep.
+fn has_levels(data_type: &DataType, levels: usize) -> bool {
+    match data_type {
+        _ if levels == 0 => true,
+        DataType::List(element)
+        | DataType::LargeList(element)
+        | DataType::FixedSizeList(element, _) => has_levels(element.data_type(), levels - 1),
+        _ => false,
     }
 }

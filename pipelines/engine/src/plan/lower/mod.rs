@@ -5,11 +5,12 @@ mod constant;
 mod join;
 mod linear;
 mod recompute;
+mod subquery;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::execution::SessionState;
@@ -54,6 +55,12 @@ fn physical(expression: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr
         &ExecutionProps::new(),
         &PhysicalPlanningContext::default(),
     )?)
+}
+
+/// The same columns, all of which may be null.
+fn nullable(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn arrow_schema(plan: &LogicalPlan) -> SchemaRef {

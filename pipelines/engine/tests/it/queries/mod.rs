@@ -1,6 +1,10 @@
 //! The queries the oracle checks. Each becomes a view of the given key; later ones may read earlier ones.
 //! Views called `unkept_…` keep no rows.
 
+pub mod aggregate;
+pub mod join;
+pub mod set;
+
 /// Name, key columns separated by commas (none: rows may repeat), SQL.
 pub const QUERIES: &[(&str, &str, &str)] = &[
     // Linear
