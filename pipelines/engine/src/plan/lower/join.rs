@@ -15,7 +15,7 @@ use crate::Result;
 use crate::consolidation::Consolidation;
 use crate::graph::{Graph, NodeId, NodeSpec, Placement};
 use crate::operator::{
-    Aggregate as GroupBy, AggregateCall, AggregateSpec, Function, Join, JoinSide, JoinSpec, Lone,
+    AggregateCall, AggregateSpec, Function, Join, JoinSide, JoinSpec, Lone,
 };
 
 type Keys = Vec<[Arc<dyn PhysicalExpr>; 2]>;
@@ -146,7 +146,7 @@ impl Lowering<'_> {
             results: vec![(0, 0), (1, 0)],
             is_append_only: graph.nodes[right].spec.is_append_only,
         };
-        let counted = self.add_aggregate(graph, vec![right], spec, definition, "Count of nulls")?;
+        let counted = self.add_aggregate(graph, vec![right], spec, &definition, "Count of nulls".to_owned())?;
         let counts = DFSchema::try_from(counts)?;
         let facts = [col("rows").eq(lit(0_i64)), col("known").lt(col("rows"))];
         let facts = facts.iter().map(|fact| physical(fact, &counts)).collect::<Result<Vec<_>>>()?;
@@ -171,7 +171,7 @@ impl Lowering<'_> {
             is_append_only: false,
         };
         let facts =
-            self.add_aggregate(graph, vec![facts], spec, String::new(), "Changes of the facts")?;
+            self.add_aggregate(graph, vec![facts], spec, "", "Changes of the facts".to_owned())?;
         let pair_schema = left.schema.join(&DFSchema::try_from(schema_of_facts)?)?;
         let condition =
             col("__is_empty").or(not(col("__has_null")).and(left_key.clone().is_not_null()));
@@ -189,29 +189,6 @@ impl Lowering<'_> {
                 pair_schema: Arc::clone(pair_schema.inner()),
             },
         )
-    }
-
-    fn add_aggregate(
-        &self,
-        graph: &mut Graph,
-        inputs: Vec<NodeId>,
-        spec: AggregateSpec,
-        definition: String,
-        description: &str,
-    ) -> Result<NodeId> {
-        let width = spec.key_width();
-        graph.add(NodeSpec {
-            definition: format!("aggregate {width} {definition}"),
-            description: description.to_owned(),
-            inputs,
-            schema: Arc::clone(&spec.schema),
-            is_append_only: false,
-            unique: Some((0..width).collect()),
-            consolidation: Consolidation::Always,
-            placement: Placement::by_group(&spec.keys[0]),
-            recomputes: None,
-            build: Box::new(move || boxed(GroupBy::new(spec.clone())?)),
-        })
     }
 
     pub(super) fn add_join(&self, graph: &mut Graph, parts: JoinParts) -> Result<NodeId> {

@@ -77,28 +77,40 @@ impl Lowering<'_> {
         let functions_text: Vec<Expr> =
             calls.iter().map(|(_, call)| Expr::AggregateFunction(call.clone())).collect();
         let text = definition_of(&functions_text, &read);
-        let only_adds = spec.calls.is_empty() && spec.is_append_only;
-        let placement = match keys.is_empty() {
-            true => Placement::Together,
-            false => Placement::ByKey {
-                keys: spec.keys.clone(),
-                outputs: (0..keys.len()).map(Some).collect(),
-            },
-        };
         let list = |expressions: &[Expr]| {
             expressions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         };
+        let description =
+            format!("Aggregate: groupBy=[[{}]], aggr=[[{}]]", list(keys), list(functions));
+        let definition = format!("{inputs_read:?} {text}");
+        let nodes = inputs.iter().map(|input| input.source.node).collect();
+        self.add_aggregate(graph, nodes, spec, &definition, description)
+    }
+
+    /// Adds a grouping that `definition` tells from others over the same inputs.
+    pub(super) fn add_aggregate(
+        &self,
+        graph: &mut Graph,
+        inputs: Vec<NodeId>,
+        spec: AggregateSpec,
+        definition: &str,
+        description: String,
+    ) -> Result<NodeId> {
+        let width = spec.key_width();
+        let placement = match width {
+            0 => Placement::Together,
+            _ => Placement::ByKey {
+                keys: spec.keys.clone(),
+                outputs: (0..width).map(Some).collect(),
+            },
+        };
         graph.add(NodeSpec {
-            definition: format!("aggregate {} {inputs_read:?} {text}", keys.len()),
-            description: format!(
-                "Aggregate: groupBy=[[{}]], aggr=[[{}]]",
-                list(keys),
-                list(functions)
-            ),
-            inputs: inputs.iter().map(|input| input.source.node).collect(),
-            schema,
-            is_append_only: only_adds,
-            unique: Some((0..keys.len()).collect()),
+            definition: format!("aggregate {width} {definition}"),
+            description,
+            inputs,
+            schema: Arc::clone(&spec.schema),
+            is_append_only: spec.calls.is_empty() && spec.is_append_only,
+            unique: Some((0..width).collect()),
             consolidation: Consolidation::Always,
             placement,
             recomputes: None,
