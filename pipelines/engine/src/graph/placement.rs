@@ -41,14 +41,11 @@ impl Placement {
         Self::ByKey { keys: vec![columns.into_iter().map(column).collect()], outputs }
     }
 
-    /// For a node with one input that has groups by `keys`, whose values are the first columns of its output.
-    pub fn by_group(keys: &Keys) -> Self {
-        match keys.is_empty() {
-            true => Self::Together,
-            false => Self::ByKey {
-                keys: vec![keys.clone()],
-                outputs: (0..keys.len()).map(Some).collect(),
-            },
+    /// For a node that has groups by the `keys` of each input, whose values are the first columns of its output.
+    pub fn by_group(keys: &[Keys]) -> Self {
+        match keys[0].len() {
+            0 => Self::Together,
+            width => Self::ByKey { keys: keys.to_vec(), outputs: (0..width).map(Some).collect() },
         }
     }
 }

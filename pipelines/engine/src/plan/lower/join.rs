@@ -14,9 +14,7 @@ use super::{Lowering, arrow_schema, boxed, definition_of, nullable, physical};
 use crate::Result;
 use crate::consolidation::Consolidation;
 use crate::graph::{Graph, NodeId, NodeSpec, Placement};
-use crate::operator::{
-    AggregateCall, AggregateSpec, Function, Join, JoinSide, JoinSpec, Lone,
-};
+use crate::operator::{AggregateCall, AggregateSpec, Function, Join, JoinSide, JoinSpec, Lone};
 
 type Keys = Vec<[Arc<dyn PhysicalExpr>; 2]>;
 
@@ -146,7 +144,8 @@ impl Lowering<'_> {
             results: vec![(0, 0), (1, 0)],
             is_append_only: graph.nodes[right].spec.is_append_only,
         };
-        let counted = self.add_aggregate(graph, vec![right], spec, &definition, "Count of nulls".to_owned())?;
+        let counted =
+            self.add_aggregate(graph, vec![right], spec, &definition, "Count of nulls".to_owned())?;
         let counts = DFSchema::try_from(counts)?;
         let facts = [col("rows").eq(lit(0_i64)), col("known").lt(col("rows"))];
         let facts = facts.iter().map(|fact| physical(fact, &counts)).collect::<Result<Vec<_>>>()?;

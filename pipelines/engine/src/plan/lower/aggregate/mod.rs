@@ -97,13 +97,6 @@ impl Lowering<'_> {
         description: String,
     ) -> Result<NodeId> {
         let width = spec.key_width();
-        let placement = match width {
-            0 => Placement::Together,
-            _ => Placement::ByKey {
-                keys: spec.keys.clone(),
-                outputs: (0..width).map(Some).collect(),
-            },
-        };
         graph.add(NodeSpec {
             definition: format!("aggregate {width} {definition}"),
             description,
@@ -112,7 +105,7 @@ impl Lowering<'_> {
             is_append_only: spec.calls.is_empty() && spec.is_append_only,
             unique: Some((0..width).collect()),
             consolidation: Consolidation::Always,
-            placement,
+            placement: Placement::by_group(&spec.keys),
             recomputes: None,
             build: Box::new(move || boxed(GroupBy::new(spec.clone())?)),
         })
