@@ -139,6 +139,29 @@ fn a_view_that_fails_stops_alone_and_stays_stopped() {
 }
 
 #[test]
+fn a_subquery_that_gives_two_rows_where_one_is_asked_for_stops_the_view() {
+    let mut engine = engine(
+        vec![numbers(RelationKind::Changes)],
+        vec![
+            view(
+                "above",
+                "",
+                "select k from numbers where v > (select v from numbers where k > 5)",
+            ),
+            view("all", "", "select k, v from numbers"),
+        ],
+    );
+    let changes = feed(&mut engine, 1, Delta::inserts(pairs(vec![1, 6], vec![4, 3]))).unwrap();
+    assert_eq!(changes.stopped, []);
+    assert_eq!(engine.snapshot("above").unwrap().num_rows(), 1);
+    let changes = feed(&mut engine, 2, Delta::inserts(pairs(vec![7], vec![3]))).unwrap();
+    assert_eq!(changes.stopped[0].view, "above");
+    let reason = &changes.stopped[0].reason;
+    assert!(reason.contains("a scalar subquery gave 2 rows, such as v=3"), "{reason}");
+    assert_eq!(engine.snapshot("all").unwrap().num_rows(), 3);
+}
+
+#[test]
 fn a_key_that_is_none_stops_the_view() {
     let mut engine = engine(
         vec![numbers(RelationKind::Changes)],

@@ -1,9 +1,10 @@
 //! `sum` and `avg` of integers, floats, decimals and durations.
 //!
 //! Integers and decimals are exact under any order of additions and subtractions. Float sums round with each
-//! step, so a view that takes rows back may differ from a fresh sum in the last digits, and an infinity that
-//! came never leaves; a group whose last value goes is set back to nothing.
+//! step, so a view that takes rows back may differ from a fresh sum in the last digits; a group whose last
+//! value goes is set back to nothing. Infinities and NaN are counted apart, so that they leave as they came.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -19,14 +20,19 @@ use arrow::datatypes::{
 };
 use datafusion::error::DataFusionError;
 
-use super::group::{GroupState, old_then_new};
+use super::group::GroupState;
 use crate::Result;
 
 /// Numbers that can be summed with weights.
-trait Summand: ArrowNativeTypeOp + Copy + Default + Debug + Send {
+trait Summand: ArrowNativeTypeOp + Copy + Default + Debug + Send + 'static {
     fn add(self, other: Self, weight: i64) -> Self;
     /// The mean, where `scale_up` brings the sum to the scale of the result.
     fn divide(self, count: i64, scale_up: i128, output: &DataType) -> Result<Self>;
+    /// Values that would swallow all others: which of them this is.
+    const SWALLOWING: &[Self] = &[];
+    fn swallowing(self) -> Option<usize> {
+        None
+    }
 }
 
 /// Decimals of 32 bits are summed up, never divided: their mean is taken in 128 bits.
@@ -62,6 +68,16 @@ impl Summand for u64 {
 }
 
 impl Summand for f64 {
+    const SWALLOWING: &[Self] = &[Self::NAN, Self::INFINITY, Self::NEG_INFINITY];
+
+    fn swallowing(self) -> Option<usize> {
+        match self {
+            _ if self.is_finite() => None,
+            _ if self.is_nan() => Some(0),
+            _ => Some(if self > 0.0 { 1 } else { 2 }),
+        }
+    }
+
     fn add(self, other: Self, weight: i64) -> Self {
         self + other * weight as f64
     }
@@ -119,6 +135,8 @@ enum Finish {
 /// Sum and number of the values that are not null.
 struct Sum<T: ArrowPrimitiveType> {
     totals: Vec<(T::Native, i64)>,
+    /// How often a group has each of [`Summand::SWALLOWING`], where it has any.
+    swallowing: HashMap<u32, [i64; 3]>,
     remembered: Vec<(T::Native, i64)>,
     finish: Finish,
     input: DataType,
@@ -222,7 +240,28 @@ where
             }
             _ => output.clone(),
         };
-        Self { totals: Vec::new(), remembered: Vec::new(), finish, input, computed, output }
+        Self {
+            totals: Vec::new(),
+            swallowing: HashMap::new(),
+            remembered: Vec::new(),
+            finish,
+            input,
+            computed,
+            output,
+        }
+    }
+
+    /// Sum and number of values of a group.
+    fn total(&self, id: u32) -> (T::Native, i64) {
+        let (sum, count) = self.totals[id as usize];
+        if T::Native::SWALLOWING.is_empty() || self.swallowing.is_empty() {
+            return (sum, count);
+        }
+        let Some(counts) = self.swallowing.get(&id) else { return (sum, count) };
+        let present = T::Native::SWALLOWING.iter().zip(counts).filter(|(_, count)| **count > 0);
+        let sum = present.fold(sum, |sum, (value, _)| sum.add_wrapping(*value));
+        // There are many NaNs; all are given out as one.
+        (sum.swallowing().map_or(sum, |kind| T::Native::SWALLOWING[kind]), count)
     }
 
     /// What is given out of a total; `None` is null.
@@ -256,7 +295,8 @@ where
     }
 
     fn remember(&mut self, ids: &[u32]) {
-        self.remembered.extend(ids.iter().map(|id| self.totals[*id as usize]));
+        let totals: Vec<_> = ids.iter().map(|id| self.total(*id)).collect();
+        self.remembered.extend(totals);
     }
 
     fn update(
@@ -266,11 +306,14 @@ where
         weights: Option<&[i64]>,
     ) -> Result<()> {
         let column = arguments[0].as_primitive::<T>();
-        let totals = &mut self.totals;
+        let (totals, swallowing) = (&mut self.totals, &mut self.swallowing);
         let mut add = |id: u32, value: T::Native, weight: i64| {
             let (sum, count) = &mut totals[id as usize];
             *count += weight;
-            *sum = sum.add(value, weight);
+            match value.swallowing() {
+                None => *sum = sum.add(value, weight),
+                Some(kind) => swallowing.entry(id).or_default()[kind] += weight,
+            }
         };
         let rows = ids.iter().zip(column.values());
         match (column.nulls(), weights) {
@@ -293,13 +336,13 @@ where
 
     fn mark_changed(&self, ids: &[u32], changed: &mut [bool]) {
         for (at, id) in ids.iter().enumerate() {
-            changed[at] =
-                changed[at] || !self.is_same(self.remembered[at], self.totals[*id as usize]);
+            changed[at] = changed[at] || !self.is_same(self.remembered[at], self.total(*id));
         }
     }
 
     fn output(&self, old: &[u32], new: &[u32]) -> Result<Vec<ArrayRef>> {
-        let totals = old_then_new(&self.remembered, &self.totals, old, new);
+        let old = old.iter().map(|at| self.remembered[*at as usize]);
+        let totals: Vec<_> = old.chain(new.iter().map(|id| self.total(*id))).collect();
         let value = |total: &(T::Native, i64)| Ok(self.result(*total)?.unwrap_or_default());
         let values = totals.iter().map(value).collect::<Result<Vec<_>>>()?;
         let nulls: NullBuffer = totals.iter().map(|(_, count)| *count != 0).collect();
@@ -315,35 +358,49 @@ where
     fn settle(&mut self, ids: &[u32]) {
         self.remembered.clear();
         for id in ids {
-            let total = &mut self.totals[*id as usize];
-            if total.1 == 0 {
+            if self.totals[*id as usize].1 == 0 {
                 // What rounding has left of a float goes with the last value.
-                *total = Default::default();
+                self.reset(*id);
             }
         }
     }
 
     fn reset(&mut self, id: u32) {
         self.totals[id as usize] = Default::default();
+        self.swallowing.remove(&id);
     }
 
     fn save(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
         let sums =
             PrimitiveArray::<T>::from_iter_values(ids.iter().map(|id| self.totals[*id as usize].0));
         let counts = Int64Array::from_iter_values(ids.iter().map(|id| self.totals[*id as usize].1));
-        Ok(vec![Arc::new(sums.with_data_type(self.input.clone())), Arc::new(counts)])
+        let mut columns: Vec<ArrayRef> =
+            vec![Arc::new(sums.with_data_type(self.input.clone())), Arc::new(counts)];
+        for kind in 0..T::Native::SWALLOWING.len() {
+            let count = |id: &u32| self.swallowing.get(id).map_or(0, |counts| counts[kind]);
+            columns.push(Arc::new(Int64Array::from_iter_values(ids.iter().map(count))));
+        }
+        Ok(columns)
     }
 
     fn load(&mut self, ids: &[u32], columns: &[ArrayRef]) -> Result<usize> {
         let sums = columns[0].as_primitive::<T>();
         let counts = columns[1].as_primitive::<Int64Type>();
         for (row, id) in ids.iter().enumerate() {
+            self.reset(*id);
             self.totals[*id as usize] = (sums.value(row), counts.value(row));
+            for kind in 0..T::Native::SWALLOWING.len() {
+                let count = columns[2 + kind].as_primitive::<Int64Type>().value(row);
+                if count != 0 {
+                    self.swallowing.entry(*id).or_default()[kind] = count;
+                }
+            }
         }
-        Ok(2)
+        Ok(2 + T::Native::SWALLOWING.len())
     }
 
     fn state_bytes(&self) -> usize {
         self.totals.capacity() * size_of::<(T::Native, i64)>()
+            + self.swallowing.capacity() * size_of::<(u32, [i64; 3])>()
     }
 }

@@ -120,6 +120,11 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         "shop",
         "select shop, sum(sold_at - timestamp '2024-03-01T00:00:00') as total, avg(sold_at - timestamp '2024-03-01T00:00:00') as mean, max(sold_at - timestamp '2024-03-01T00:00:00') as longest from sales group by shop",
     ),
+    (
+        "endless_sums",
+        "shop",
+        "select shop, sum(case when small = 0 then cast('inf' as double) when small = 1 then ratio when quantity > 3 then cast('-inf' as double) when quantity > 1 then cast('nan' as double) end) as total, avg(case when small = 0 then cast('inf' as double) else ratio end) as mean from moves group by shop",
+    ),
     // Grouping sets
     (
         "rolled_up",

@@ -228,9 +228,15 @@ impl<'a> Calls<'a> {
                 }
             });
         }
-        let function = Arc::new(builder.build()?);
         // What the function cannot compute of these types is told now, not with the first row.
-        function.create_accumulator()?;
+        let function = builder.build().and_then(|function| {
+            function.create_accumulator()?;
+            Ok(Arc::new(function))
+        });
+        let function = function.map_err(|error| {
+            let instead = format!("it cannot be computed group by group: {error}");
+            self.unsupported(call, &instead)
+        })?;
         let partition = Partition { function, columns, arguments, output };
         let (rows, result) = partition.fields();
         self.check_sortable(call, &rows)?;
