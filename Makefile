@@ -14,7 +14,7 @@ DEMO ?= small
 # Where the demo keeps its data.
 DATA ?= $(MILLRACE_CACHE)/demo
 
-.PHONY: help demo test test-long bench build check prerequisites assets broker web browser lint clean-demo
+.PHONY: help demo test test-long bench bench-peers build check prerequisites assets broker web browser lint clean-demo
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,10 @@ test-long: build browser ## The rest: every crash seed, the whole oracle, Apache
 
 bench: build ## The benchmarks, one JSON object each on stdout
 	for bench in invoice e2e ingest; do $(PROGRAM) bench $$bench --output json; done
+
+bench-peers: build ## Nexmark on the engine, DataFusion, dbsp and Flink; builds and fetches the last two first
+	pipelines/nexmark/peers/build.sh
+	$(PROGRAM) bench nexmark --peers datafusion,dbsp,flink --output json
 
 build: prerequisites assets broker web ## Everything the programs need
 	cargo build --workspace --locked
