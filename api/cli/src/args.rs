@@ -1,6 +1,7 @@
 //! What can be typed. Data goes to stdout, everything else to stderr.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -22,7 +23,7 @@ pub struct Common {
     /// Everything Millrace keeps
     #[arg(long, global = true, env = "MILLRACE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// How results are written to stdout
+    /// How results are written to stdout; parquet by `views try` alone
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
 }
@@ -32,6 +33,7 @@ pub enum Output {
     Table,
     Json,
     Csv,
+    Parquet,
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,6 +98,93 @@ pub enum Views {
     Explain { name: String },
     /// The SQL file of a view
     Sql { name: String },
+    /// Try a view on files: feed them as changing tables, and print what the view holds in the end
+    Try(TryView),
+}
+
+/// Rows come in random epochs; some come with wrong values first, go and come again, or do not belong at
+/// all and leave. In the end the tables hold exactly what the files hold, and so the view. It needs no
+/// server and no data directory.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  millrace views try revenue.sql --table sales=sales.csv --table shops=shops.parquet \\
+    --keys shops=shop_id --epochs 20 --churn 0.5 --verify --output csv
+
+Exit code 1 says that the view differs from batch SQL, stopped, or could not be compared.")]
+pub struct TryView {
+    /// A file with one select
+    #[arg(value_name = "VIEW.sql")]
+    pub sql: PathBuf,
+    /// A table of the view: its name in the SQL, and the file with its rows (.parquet, or .csv with a header)
+    #[arg(long = "table", value_name = "NAME=FILE", required = true)]
+    pub tables: Vec<TableFile>,
+    /// Columns that identify a row of a table: it is then fed as upserts
+    #[arg(long, value_name = "TABLE=COLUMN,…")]
+    pub keys: Vec<TableKey>,
+    /// Epochs that the rows are spread over
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub epochs: u32,
+    /// Share of the rows that are deleted or updated on the way, 0 to 1
+    #[arg(long, default_value_t = 0.3, value_parser = share)]
+    pub churn: f64,
+    /// Makes the same epochs again
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Compare with batch SQL after every epoch
+    #[arg(long)]
+    pub verify: bool,
+    /// Write to this file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "write a number from 0 to 1, such as 0.3".to_owned())
+}
+
+/// `NAME=FILE`.
+#[derive(Clone, Debug)]
+pub struct TableFile {
+    pub name: String,
+    pub file: PathBuf,
+}
+
+impl FromStr for TableFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, file) = text
+            .split_once('=')
+            .filter(|(name, file)| is_name(name) && !file.is_empty())
+            .ok_or("write NAME=FILE, such as sales=data/sales.parquet; a name is in lower case")?;
+        Ok(Self { name: name.to_owned(), file: file.into() })
+    }
+}
+
+/// `TABLE=COLUMN,…`.
+#[derive(Clone, Debug)]
+pub struct TableKey {
+    pub table: String,
+    pub columns: Vec<String>,
+}
+
+impl FromStr for TableKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (table, columns) = text
+            .split_once('=')
+            .filter(|(table, columns)| is_name(table) && columns.split(',').all(|c| !c.is_empty()))
+            .ok_or("write TABLE=COLUMN,COLUMN…, such as stock=shop,product")?;
+        let columns = columns.split(',').map(str::to_owned).collect();
+        Ok(Self { table: table.to_owned(), columns })
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|letter| letter.is_uppercase() || letter.is_whitespace())
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,7 +20,7 @@ mod system;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use args::{Cli, Command};
+use args::{Cli, Command, Views};
 use clap::CommandFactory;
 
 pub use config::Settings;
@@ -43,6 +43,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Up(up) => command::up::run(settings()?, &up).await?,
         Command::Demo(demo) => command::demo::run(settings()?, &demo).await?,
         Command::Migrate => command::migrate::run(settings()?).await?,
+        Command::Views(Views::Try(view)) => {
+            command::views::trial::run(&view, common.output).await?
+        }
         Command::Views(views) => command::views::run(&settings()?, &views, common.output).await?,
         Command::DeadLetters(letters) => {
             command::dead_letters::run(&settings()?, &letters, common.output).await?;

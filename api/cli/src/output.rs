@@ -1,11 +1,17 @@
 //! Results on stdout, as a person or a program wants them.
 
+pub mod batch;
+
 use std::io::{self, Write};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 
 use crate::args::Output;
+
+/// What is said where Parquet makes no sense.
+pub const ONLY_TRY: &str =
+    "--output parquet is for `millrace views try`: write table, json or csv here";
 
 /// Rows of named values.
 #[derive(Debug, Default)]
@@ -36,6 +42,7 @@ impl Rows {
                 let objects: Vec<Value> = self.rows.iter().map(|row| self.object(row)).collect();
                 writeln!(out, "{}", serde_json::to_string_pretty(&objects)?)?;
             }
+            Output::Parquet => bail!("{ONLY_TRY}"),
             Output::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
                 writer.write_record(&self.columns)?;

@@ -6,3 +6,4 @@ mod doctor;
 mod program;
 mod relay;
 mod trace;
+mod views_try;

@@ -1,0 +1,161 @@
+//! `millrace views try`, as typed.
+
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SALES: &str = "id,shop,amount,cost\n1,a,3,0.5\n2,b,4,1.25\n3,a,5,2.5\n4,c,6,\n5,b,7,0.75\n";
+const VIEW: &str = "select region, count(*) as sales, sum(amount) as amount, avg(cost) as cost \
+    from sales join shops on sales.shop = shops.shop group by region order by amount desc";
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().expect("a folder"));
+        folder.write("sales.csv", SALES);
+        folder.write("view.sql", VIEW);
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("shop", DataType::Utf8, false),
+            Field::new("region", DataType::Utf8, true),
+        ]));
+        let (shops, regions) = (vec!["a", "b", "c"], vec!["north", "south", "north"]);
+        let columns: Vec<arrow::array::ArrayRef> =
+            vec![Arc::new(StringArray::from(shops)), Arc::new(StringArray::from(regions))];
+        let shops = RecordBatch::try_new(Arc::clone(&schema), columns).expect("rows");
+        let file = std::fs::File::create(folder.0.path().join("shops.parquet")).expect("a file");
+        let mut writer = ArrowWriter::try_new(file, schema, None).expect("a writer");
+        writer.write(&shops).expect("written");
+        writer.close().expect("closed");
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.path().join(name), text).expect("written");
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_millrace"))
+            .args(["views", "try"])
+            .args(arguments)
+            .current_dir(self.0.path())
+            .output()
+            .expect("the program runs")
+    }
+
+    /// Stdout and stderr of what must go well.
+    fn tried(&self, more: &[&str]) -> (String, String) {
+        let ended = self.run(&[&["view.sql"], &TABLES[..], more].concat());
+        let said = String::from_utf8(ended.stderr).expect("text");
+        assert_eq!(ended.status.code(), Some(0), "{more:?}: {said}");
+        (String::from_utf8(ended.stdout).expect("text"), said)
+    }
+
+    /// What is said of what must fail.
+    fn refused(&self, arguments: &[&str], code: i32) -> String {
+        let ended = self.run(arguments);
+        let said = String::from_utf8(ended.stderr).expect("text");
+        assert_eq!(ended.status.code(), Some(code), "{arguments:?}: {said}");
+        assert!(ended.stdout.is_empty(), "{arguments:?}");
+        said
+    }
+}
+
+const TABLES: [&str; 4] = ["--table", "sales=sales.csv", "--table", "shops=shops.parquet"];
+
+#[test]
+fn the_final_view_is_printed_whatever_the_way_to_it() {
+    let folder = Folder::new();
+    let expected = "region,sales,amount,cost\nnorth,3,14,1.5\nsouth,2,11,1.0\n";
+    for seed in ["1", "2", "3"] {
+        for more in [
+            &["--churn", "0"][..],
+            &["--churn", "1", "--epochs", "1"],
+            &["--churn", "0.8", "--keys", "sales=id", "--keys", "shops=shop", "--epochs", "25"],
+        ] {
+            let (rows, said) =
+                folder.tried(&[more, &["--verify", "--output", "csv", "--seed", seed]].concat());
+            assert_eq!(rows, expected, "{more:?}, seed {seed}");
+            assert!(said.contains("verified: equal to batch SQL after each of"), "{said}");
+        }
+    }
+    assert!(!folder.tried(&[]).1.contains("verified"));
+}
+
+#[test]
+fn every_format_holds_the_same_rows() {
+    let folder = Folder::new();
+    let (table, _) = folder.tried(&[]);
+    let lines: Vec<Vec<&str>> =
+        table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[1], ["north", "3", "14", "1.5"], "{table}");
+    let rows: Value = serde_json::from_str(&folder.tried(&["--output", "json"]).0).expect("JSON");
+    assert_eq!(rows[1], json!({"region": "south", "sales": 2, "amount": 11, "cost": 1.0}));
+    let ended = folder.run(&[&["view.sql"], &TABLES[..], &["--output", "parquet"]].concat());
+    let (printed, _) = folder.tried(&["--output", "parquet", "--out", "view.parquet"]);
+    assert_eq!(printed, "");
+    let written = std::fs::read(folder.0.path().join("view.parquet")).expect("the file");
+    assert_eq!(ended.stdout, written, "the same rows give the same bytes");
+    let file = std::fs::File::open(folder.0.path().join("view.parquet")).expect("the file");
+    let mut reader =
+        ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet").build().expect("rows");
+    let batch = reader.next().expect("a batch").expect("rows");
+    let amounts = batch.column(2).as_any().downcast_ref::<Int64Array>().expect("integers");
+    assert_eq!(amounts.values().as_ref(), [14, 11]);
+}
+
+#[test]
+fn bad_input_is_told_with_what_to_do() {
+    let folder = Folder::new();
+    let refused = |arguments: &[&str]| folder.refused(arguments, 1);
+    let missing = refused(&["view.sql", "--table", "sales=sale.csv"]);
+    assert!(missing.contains("reading the table sales from sale.csv"), "{missing}");
+    let no_view = refused(&["views.sql", "--table", "sales=sales.csv"]);
+    assert!(no_view.contains("reading the view views.sql"), "{no_view}");
+    let unknown = refused(&["view.sql", "--table", "sales=sales.csv"]);
+    assert!(
+        unknown.contains("reads the table shops, which was not given; given: sales"),
+        "{unknown}"
+    );
+    let twice = refused(&["view.sql", "--table", "sales=sales.csv", "--table", "sales=sales.csv"]);
+    assert!(twice.contains("the table sales is given twice"), "{twice}");
+    let key = refused(&["view.sql", "--table", "sales=sales.csv", "--keys", "sales=no"]);
+    assert!(key.contains("no column no to be its key; it has: id, shop, amount, cost"), "{key}");
+    let key = refused(&["view.sql", "--table", "sales=sales.csv", "--keys", "sales=shop"]);
+    assert!(key.contains("two rows with the key (shop) = (a)"), "{key}");
+    let key = refused(&["view.sql", "--table", "sales=sales.csv", "--keys", "shops=shop"]);
+    assert!(key.contains("--keys names the table shops, which no --table gives"), "{key}");
+    folder.write("empty.csv", "");
+    let empty = refused(&["view.sql", "--table", "sales=empty.csv"]);
+    assert!(empty.contains("it is empty"), "{empty}");
+    folder.write("sales.txt", SALES);
+    let ending = refused(&["view.sql", "--table", "sales=sales.txt"]);
+    assert!(ending.contains("by its ending, .parquet or .csv"), "{ending}");
+    folder.write("two.sql", "select 1; select 2");
+    let several = refused(&["two.sql", "--table", "sales=sales.csv"]);
+    assert!(several.contains("trying two.sql: the SQL has 2 statements"), "{several}");
+    folder.write("insert.sql", "insert into sales values (1)");
+    let insert = refused(&["insert.sql", "--table", "sales=sales.csv"]);
+    assert!(insert.contains("select"), "{insert}");
+    let usage = |arguments: &[&str]| folder.refused(arguments, 2);
+    let form = usage(&["view.sql", "--table", "sales.csv"]);
+    assert!(form.contains("write NAME=FILE, such as sales=data/sales.parquet"), "{form}");
+    let churn = usage(&["view.sql", "--table", "sales=sales.csv", "--churn", "1.5"]);
+    assert!(churn.contains("write a number from 0 to 1"), "{churn}");
+}
+
+#[test]
+fn a_view_that_fails_on_data_says_where() {
+    let folder = Folder::new();
+    folder.write("fails.sql", "select 10 / (amount - 5) as share from sales");
+    let said = folder.refused(&["fails.sql", "--table", "sales=sales.csv", "--verify"], 1);
+    assert!(said.contains("the view stopped in epoch") && said.contains("seed 1"), "{said}");
+    let said = folder.refused(&["fails.sql", "--table", "sales=sales.csv"], 1);
+    assert!(said.to_lowercase().contains("divide by zero"), "{said}");
+}

@@ -1,0 +1,3 @@
+//! Integration tests of the oracle, in one binary.
+
+mod trial;
