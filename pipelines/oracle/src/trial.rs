@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use chrono::DateTime;
-use datafusion::logical_expr::SortExpr;
+use datafusion::logical_expr::{LogicalPlan, SortExpr};
 use millrace_engine::{
     Cut, Delta, Engine, EngineConfig, Epoch, Explain, OperatorReport, ViewDefinition,
 };
@@ -142,9 +142,7 @@ impl Trial {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let write = |table| TableScript::write(table, self.epochs, self.churn, &mut random);
         let scripts = self.tables.iter().map(write).collect::<Result<Vec<_>>>()?;
-        let batch = Batch::new(self.views.clone(), self.sql.clone());
-        let contents = self.tables.iter().map(|table| (table.name.clone(), table.rows.clone()));
-        batch.set(contents.collect()).await?;
+        let batch = self.final_batch().await?;
         let name = self.free_name();
         let engine = match self.engine(&name) {
             Ok(engine) => engine,
@@ -155,6 +153,29 @@ impl Trial {
         let (freedom, order) = (Freedom::of(&plan)?, Order::of(&plan));
         let run = Run { trial: self, scripts, batch, engine, name, freedom, sum: Tally::default() };
         run.play(order).await
+    }
+
+    /// The query's plan by batch SQL over the final rows, as the SQL says it.
+    ///
+    /// # Errors
+    /// What is wrong with the SQL.
+    pub async fn batch_plan(&self) -> Result<LogicalPlan> {
+        Ok(self.final_batch().await?.plan().await?)
+    }
+
+    /// What batch SQL answers over the final rows.
+    ///
+    /// # Errors
+    /// What is wrong with the SQL, or fails on the rows.
+    pub async fn batch_answer(&self) -> Result<Vec<RecordBatch>> {
+        Ok(self.final_batch().await?.answer().await?)
+    }
+
+    async fn final_batch(&self) -> Result<Batch> {
+        let batch = Batch::new(self.views.clone(), self.sql.clone());
+        let rows = self.tables.iter().map(|table| (table.name.clone(), table.rows.clone()));
+        batch.set(rows.collect()).await?;
+        Ok(batch)
     }
 
     fn check(&self) -> Result<()> {
@@ -374,10 +395,7 @@ impl Run<'_> {
     }
 
     /// The unlimited query over the tables as they are now.
-    async fn rebound(
-        &self,
-        unlimited: &datafusion::logical_expr::LogicalPlan,
-    ) -> Result<datafusion::logical_expr::LogicalPlan> {
+    async fn rebound(&self, unlimited: &LogicalPlan) -> Result<LogicalPlan> {
         match Freedom::of(&self.batch.plan().await?)? {
             Freedom::Limit { unlimited, .. } => Ok(*unlimited),
             _ => Ok(unlimited.clone()),
@@ -431,7 +449,7 @@ fn other_types(view: &SchemaRef, answer: &[RecordBatch]) -> Option<String> {
 /// The values that rows are sorted by, as rows.
 fn sort_keys(
     batches: &[RecordBatch],
-    unlimited: &datafusion::logical_expr::LogicalPlan,
+    unlimited: &LogicalPlan,
     order: &[SortExpr],
 ) -> Result<Tally> {
     let mut tally = Tally::default();

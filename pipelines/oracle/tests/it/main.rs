@@ -1,3 +1,5 @@
 //! Integration tests of the oracle, in one binary.
 
+mod slt;
+mod tpch;
 mod trial;
