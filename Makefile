@@ -46,8 +46,9 @@ check: web ## Formatting, lints, types
 prerequisites: ## What can't be fetched: told by name, with the command that installs it
 	@infra/make/prerequisites.sh
 
-assets: prerequisites ## PostgreSQL, libchdb, the baskets: fetched once, checked, cached
+assets: prerequisites ## PostgreSQL, libchdb, the baskets, the .slt files: fetched once, checked, cached
 	@infra/local/assets/fetch.sh
+	@cargo fetch --quiet --locked --manifest-path pipelines/oracle/slt/Cargo.toml
 
 # The broker has a workspace of its own: 600 crates that ours need not know. One of them declares a
 # newer Rust than it needs, hence the flag.

@@ -1,5 +1,6 @@
 //! A trial: tables, a view, a seed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
@@ -7,9 +8,7 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use chrono::DateTime;
 use datafusion::logical_expr::{LogicalPlan, SortExpr};
-use millrace_engine::{
-    Cut, Delta, Engine, EngineConfig, Epoch, Explain, OperatorReport, ViewDefinition,
-};
+use millrace_engine::{Cut, Delta, Engine, EngineConfig, Epoch, Explain, ViewDefinition};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -23,8 +22,6 @@ use crate::{Difference, Error, Freedom, Result, Table};
 
 /// The first epoch's time, in seconds; each takes one.
 const START: i64 = 1_700_000_000;
-/// The class of operators that compute their whole answer again.
-const RECOMPUTE: &str = "recompute";
 /// Other orders of the rows that batch SQL is asked over before a difference counts.
 const SHUFFLES: usize = 4;
 
@@ -67,18 +64,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The operators that compute their whole answer again with every change.
-    pub fn recomputed(&self) -> Vec<&str> {
+    /// The operators that compute their whole answer again with every change, with the reason.
+    pub fn recomputed(&self) -> Vec<(&str, &str)> {
         let mut open = vec![&self.explain.root];
-        let mut found: Vec<&OperatorReport> = Vec::new();
+        let mut found: BTreeMap<usize, (&str, &str)> = BTreeMap::new();
         while let Some(report) = open.pop() {
-            if report.class == RECOMPUTE && found.iter().all(|other| other.id != report.id) {
-                found.push(report);
+            if let Some(reason) = &report.recomputes {
+                found.insert(report.id, (&report.description, reason));
             }
             open.extend(&report.inputs);
         }
-        found.sort_by_key(|report| report.id);
-        found.iter().map(|report| report.description.as_str()).collect()
+        found.into_values().collect()
     }
 }
 

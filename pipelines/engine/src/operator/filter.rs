@@ -7,7 +7,7 @@ use arrow::compute::{filter, filter_record_batch, prep_null_mask_filter};
 use arrow::datatypes::Int64Type;
 use datafusion::physical_expr::PhysicalExpr;
 
-use super::{Change, Operator};
+use super::{Change, Operator, over_changes};
 use crate::{Delta, Result};
 
 /// Passes on rows whose predicate is true, not those where it is false or null.
@@ -47,6 +47,8 @@ impl Operator for Filter {
     }
 
     fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
-        inputs[0].iter().filter_map(|delta| self.filter(delta).transpose()).collect()
+        over_changes(&inputs[0], |deltas| {
+            deltas.iter().filter_map(|delta| self.filter(delta).transpose()).collect()
+        })
     }
 }

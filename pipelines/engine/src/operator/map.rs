@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr::PhysicalExpr;
 
-use super::{Change, Operator, evaluate};
+use super::{Change, Operator, evaluate, over_changes};
 use crate::state::new_batch;
 use crate::{Delta, Result};
 
@@ -33,6 +33,6 @@ impl Operator for Map {
             let batch = new_batch(&self.schema, columns, delta.num_rows())?;
             Ok(Delta { batch, weights: delta.weights.clone() })
         };
-        inputs[0].iter().map(map).collect()
+        over_changes(&inputs[0], |deltas| deltas.iter().map(map).collect())
     }
 }

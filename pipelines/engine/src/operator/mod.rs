@@ -35,6 +35,7 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use crate::checkpoint::{PieceReader, PieceWriter};
 use crate::snapshot::SnapshotChunk;
+use crate::state::{concat, consolidate};
 use crate::{Delta, Result};
 
 /// One input's change of an epoch.
@@ -90,6 +91,21 @@ pub(crate) trait Operator: Send {
     /// Takes the state of a checkpoint into a new operator.
     fn load(&mut self, _pieces: &PieceReader<'_>) -> Result<()> {
         Ok(())
+    }
+}
+
+/// Computes `each` over the changes. Where that fails on data it is tried again over their sum: a row that
+/// comes and goes in one epoch never stood anywhere, and must not stop a view.
+pub(crate) fn over_changes(
+    change: &Change<'_>,
+    each: impl Fn(&[Delta]) -> Result<Vec<Delta>>,
+) -> Result<Vec<Delta>> {
+    let outcome = each(change.deltas);
+    match (&outcome, change.deltas.first()) {
+        (Err(_), Some(first)) if !change.is_consolidated => {
+            each(&[consolidate(concat(&first.schema(), change.deltas.to_vec())?)?])
+        }
+        _ => outcome,
     }
 }
 

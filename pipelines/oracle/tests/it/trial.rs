@@ -23,9 +23,9 @@ fn sales(key: &[&str]) -> Table {
         Arc::new((0..60).map(|id| (id % 7 > 0).then_some(id * 37 % 23)).collect::<Int64Array>()),
         Arc::new((0..60).map(|id| Some(f64::from(id) / 7.0)).collect::<Float64Array>()),
     ];
-    let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+    let rows = RecordBatch::try_new(Arc::clone(&schema), columns).expect("a table");
     let key: Vec<String> = key.iter().map(|column| (*column).to_owned()).collect();
-    Table::new("sales", schema, &[rows], &key).unwrap()
+    Table::new("sales", schema, &[rows], &key).expect("a table")
 }
 
 fn shops() -> Table {
@@ -37,8 +37,8 @@ fn shops() -> Table {
         Arc::new(StringArray::from(vec!["shop0", "shop1", "shop2"])),
         Arc::new(StringArray::from(vec!["north", "south", "north"])),
     ];
-    let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
-    Table::new("shops", schema, &[rows], &["shop".to_owned()]).unwrap()
+    let rows = RecordBatch::try_new(Arc::clone(&schema), columns).expect("a table");
+    Table::new("shops", schema, &[rows], &["shop".to_owned()]).expect("a table")
 }
 
 fn trial(tables: Vec<Table>, sql: &str, seed: u64) -> Trial {

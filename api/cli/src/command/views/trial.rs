@@ -98,8 +98,8 @@ fn tell(trial: &Trial, outcome: &Outcome) -> Result<()> {
         "tried in {epochs} epochs with seed {seed}: {} rows fed, {} rows of the view came or went",
         outcome.rows_fed, outcome.rows_changed
     );
-    for reason in outcome.recomputed() {
-        eprintln!("recomputed with every change: {reason}");
+    for (operator, reason) in outcome.recomputed() {
+        eprintln!("computed again with every change: {operator}, because {reason}");
     }
     if matches!(outcome.order, Order::Hidden) {
         eprintln!("printed by value: the columns it is ordered by are not part of the answer");

@@ -99,7 +99,7 @@ fn kept(outcome: &Outcome) -> Verdict {
         }
         _ => match outcome.recomputed().first() {
             None => Verdict::Incremental,
-            Some(operator) => Verdict::Recomputed(class_of(operator)),
+            Some((operator, _)) => Verdict::Recomputed(class_of(operator)),
         },
     }
 }

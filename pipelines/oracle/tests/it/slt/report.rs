@@ -21,28 +21,11 @@ pub fn text(findings: &[Finding]) -> String {
         format!("wrong         {:6}  {:5.1} %", counts.wrong, share(counts.wrong)),
     ];
     text.push_str(&lines.join("\n"));
-    let groups: [(&str, fn(&Verdict) -> Option<&String>); 4] = [
-        ("skipped", |verdict| match verdict {
-            Verdict::Skipped(reason) => Some(reason),
-            _ => None,
-        }),
-        ("recomputed", |verdict| match verdict {
-            Verdict::Recomputed(reason) => Some(reason),
-            _ => None,
-        }),
-        ("wrong", |verdict| match verdict {
-            Verdict::Wrong(reason) => Some(reason),
-            _ => None,
-        }),
-        ("out of scope", |verdict| match verdict {
-            Verdict::OutOfScope(reason) => Some(reason),
-            _ => None,
-        }),
-    ];
-    for (name, reason_of) in groups {
+    for name in ["skipped", "recomputed", "out of scope"] {
         let mut reasons: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
         for finding in findings {
-            if let Some(reason) = reason_of(&finding.verdict) {
+            if let Some((_, reason)) = reason_of(&finding.verdict).filter(|(list, _)| *list == name)
+            {
                 reasons.entry(reason).or_insert((0, &finding.place)).0 += 1;
             }
         }
@@ -54,5 +37,22 @@ pub fn text(findings: &[Finding]) -> String {
                 .expect("text can be written to");
         }
     }
+    text.push_str("\n\nwrong");
+    for finding in findings {
+        if let Verdict::Wrong(reason) = &finding.verdict {
+            write!(text, "\n{}  {reason}", finding.place).expect("text can be written to");
+        }
+    }
     text + "\n"
+}
+
+/// What a verdict is counted under, and why.
+fn reason_of(verdict: &Verdict) -> Option<(&'static str, &str)> {
+    match verdict {
+        Verdict::Incremental => None,
+        Verdict::Skipped(reason) => Some(("skipped", reason)),
+        Verdict::Recomputed(reason) => Some(("recomputed", reason)),
+        Verdict::Wrong(reason) => Some(("wrong", reason)),
+        Verdict::OutOfScope(reason) => Some(("out of scope", reason)),
+    }
 }

@@ -273,7 +273,7 @@ fn orders_and_lines(
             "0".to_owned(),
             dice.of(&["as always", "special quiet requests", "pending"]),
         ]);
-        let count = if order % 40 == 0 { 7 } else { dice.below(5) };
+        let count = if order.is_multiple_of(40) { 7 } else { dice.below(5) };
         for line in 1..=count {
             lines.push(order_line(dice, order, line, day, parts, suppliers));
         }
@@ -330,7 +330,7 @@ fn order_line(
 ) -> Vec<String> {
     let ship = day + 1 + dice.below(60);
     // Now and then an order of more than the three hundred pieces one query asks for.
-    let quantity = if order % 40 == 0 { 45 + dice.below(5) } else { 1 + dice.below(30) };
+    let quantity = if order.is_multiple_of(40) { 45 + dice.below(5) } else { 1 + dice.below(30) };
     vec![
         order.to_string(),
         (dice.below(parts) + 1).to_string(),
