@@ -24,7 +24,7 @@ use query::{Finding, Verdict};
 use session::Session;
 
 /// Every how manieth query the short run tries. A prime, so that it falls on all parts of the files.
-const STRIDE: usize = 29;
+const STRIDE: usize = 5;
 /// Plans of the files nest deeply.
 const STACK_BYTES: usize = 64 << 20;
 /// Asks for the lists to be written instead of checked.

@@ -1,5 +1,6 @@
 //! What becomes of one select.
 
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -45,9 +46,19 @@ pub async fn verdict(session: &mut Session, sql: &str) -> Verdict {
     let (tables, views) = (inputs.tables, inputs.views);
     let trial =
         Trial { tables, views, sql, epochs: EPOCHS, churn: CHURN, seed: SEED, verify: true };
-    if let Some(reason) = unsettled(&trial).await {
+    let plan = match trial.batch_plan().await {
+        Ok(plan) => plan,
+        Err(error) => {
+            return Verdict::OutOfScope(format!(
+                "does not plan in a plain session: {}",
+                reason(&error)
+            ));
+        }
+    };
+    if let Some(reason) = unsettled(&trial, &plan).await {
         return Verdict::OutOfScope(reason);
     }
+    let trial = with_names(trial, &plan);
     let verdict = run(&trial).await;
     // Values on the way made both fail: the rows as they are may do.
     match verdict {
@@ -104,12 +115,20 @@ fn kept(outcome: &Outcome) -> Verdict {
     }
 }
 
+/// The query with a name for each column where some share one, as the engine asks for.
+fn with_names(trial: Trial, plan: &LogicalPlan) -> Trial {
+    let fields = plan.schema().fields();
+    let names: HashSet<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+    if names.len() == fields.len() {
+        return trial;
+    }
+    let names: Vec<String> = (0..fields.len()).map(|at| format!("column{at}")).collect();
+    let sql = format!("select * from ({}\n) as named({})", trial.sql, names.join(", "));
+    Trial { sql, ..trial }
+}
+
 /// Why the query has no settled answer over its tables, if so.
-async fn unsettled(trial: &Trial) -> Option<String> {
-    let plan = match trial.batch_plan().await {
-        Ok(plan) => plan,
-        Err(error) => return Some(format!("does not plan in a plain session: {}", reason(&error))),
-    };
+async fn unsettled(trial: &Trial, plan: &LogicalPlan) -> Option<String> {
     let mut found = None;
     let mut visit = |part: &Expr| {
         if let Expr::ScalarFunction(call) = part

@@ -41,6 +41,14 @@ const NATIONS: [(&str, usize); 25] = [
     ("UNITED KINGDOM", 3),
     ("UNITED STATES", 1),
 ];
+/// Suppliers of each part.
+const OFFERS: usize = 3;
+
+/// The supplier of a part's `offer`th offer.
+fn offered_by(part: usize, offer: usize, suppliers: usize) -> usize {
+    (part * 7 + offer * 5) % suppliers + 1
+}
+
 /// The nations that the queries ask for.
 const ASKED: [usize; 7] = [2, 3, 6, 7, 8, 12, 20];
 
@@ -84,7 +92,7 @@ fn date(day: usize) -> String {
 /// The tables; the same seed gives the same rows.
 pub fn tables(seed: u64) -> Vec<Generated> {
     let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
-    let (suppliers, parts, customers, orders) = (16, 40, 30, 120);
+    let (suppliers, parts, customers, orders) = (16, 30, 30, 240);
     let mut tables = vec![regions(), nations()];
     tables.push(supplier(&mut dice, suppliers));
     tables.push(part(&mut dice, parts));
@@ -195,11 +203,10 @@ fn part(dice: &mut Dice, count: usize) -> Generated {
 fn partsupp(dice: &mut Dice, parts: usize, suppliers: usize) -> Generated {
     let mut rows = Vec::new();
     for part in 1..=parts {
-        let first = dice.below(suppliers);
-        for next in 0..3 {
+        for offer in 0..OFFERS {
             rows.push(vec![
                 part.to_string(),
-                ((first + next * 5) % suppliers + 1).to_string(),
+                offered_by(part, offer, suppliers).to_string(),
                 dice.below(10_000).to_string(),
                 dice.money(100, 5_000),
                 String::new(),
@@ -331,10 +338,11 @@ fn order_line(
     let ship = day + 1 + dice.below(60);
     // Now and then an order of more than the three hundred pieces one query asks for.
     let quantity = if order.is_multiple_of(40) { 45 + dice.below(5) } else { 1 + dice.below(30) };
+    let part = dice.below(parts) + 1;
     vec![
         order.to_string(),
-        (dice.below(parts) + 1).to_string(),
-        (dice.below(suppliers) + 1).to_string(),
+        part.to_string(),
+        offered_by(part, dice.below(OFFERS), suppliers).to_string(),
         line.to_string(),
         format!("{quantity}.00"),
         dice.money(100_000, 9_000_000),
