@@ -108,6 +108,13 @@ async fn file(
             continue;
         }
         turn += 1;
+        // A file that is included again is met again.
+        let times = seen.entry(record.place.clone()).or_insert(0);
+        *times += 1;
+        let place = match times {
+            1 => record.place,
+            times => format!("{}#{times}", record.place),
+        };
         let is_select = session::is_select(&record.sql);
         if let Ok(false) = is_select {
             session.run(&record.sql).await;
@@ -120,13 +127,6 @@ async fn file(
             Ok(true) => query::verdict(&mut session, &record.sql).await,
             Ok(false) => Verdict::OutOfScope("not a select".to_owned()),
             Err(error) => Verdict::OutOfScope(session::head(&error.to_string())),
-        };
-        // A file that is included again is met again.
-        let times = seen.entry(record.place.clone()).or_insert(0);
-        *times += 1;
-        let place = match times {
-            1 => record.place,
-            times => format!("{}#{times}", record.place),
         };
         findings.push(Finding { place, verdict });
     }
