@@ -3,6 +3,7 @@
 
 pub mod generate;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -81,7 +82,7 @@ fn arrow_type(sql: &str) -> &str {
 #[tokio::test]
 async fn the_queries_of_tpch_are_kept() -> Result<()> {
     let mut problems = Vec::new();
-    let mut empty = Vec::new();
+    let mut fruitful = BTreeSet::new();
     for seed in 1..=2 {
         let mut tables = Vec::new();
         for generated in generate::tables(seed) {
@@ -111,12 +112,14 @@ async fn the_queries_of_tpch_are_kept() -> Result<()> {
             if recomputed.is_empty() == RECOMPUTED.contains(&number) {
                 problems.push(format!("q{number}, seed {seed} recomputes {recomputed:?}"));
             }
-            if is_right && outcome.rows.iter().all(|rows| rows.num_rows() == 0) {
-                empty.push(number);
+            if outcome.rows.iter().any(|rows| rows.num_rows() > 0) {
+                fruitful.insert(number);
             }
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
-    assert_eq!(empty, [0; 0], "queries whose tables give them nothing to find");
+    let barren: Vec<usize> =
+        (1..=QUERIES.len()).filter(|at| !fruitful.contains(at) && !WRONG.contains(at)).collect();
+    assert_eq!(barren, [0; 0], "queries that find nothing with any seed");
     Ok(())
 }
