@@ -41,7 +41,7 @@ impl Graph {
     }
 
     fn keeps_rows(&self, node: NodeId) -> bool {
-        self.workers[0].slots[node].operator.rows().is_some()
+        self.workers[0].slots[node].operator.keeps_rows()
     }
 
     /// All rows a live node has given so far, summed up.

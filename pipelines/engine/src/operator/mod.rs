@@ -8,9 +8,12 @@ mod map;
 mod output;
 mod recompute;
 mod single;
+mod sorted;
 mod source;
+mod top;
 mod union;
 mod unnest;
+mod window;
 
 pub(crate) use aggregate::{
     Aggregate, AggregateCall, AggregateSpec, Function, Moments, Partition, PartitionArgument, Pick,
@@ -23,9 +26,12 @@ pub(crate) use map::Map;
 pub(crate) use output::Output;
 pub(crate) use recompute::{Recompute, RecomputeSpec, execute, input_name};
 pub(crate) use single::SingleRow;
+pub(crate) use sorted::SortedSpec;
 pub(crate) use source::Source;
+pub(crate) use top::{Ranking, Top, TopSpec};
 pub(crate) use union::Union;
 pub(crate) use unnest::{Unnest, UnnestList, UnnestSpec};
+pub(crate) use window::{Partitions, PartitionsSpec, Shift, ShiftCall, ShiftSpec};
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -66,6 +72,11 @@ pub(crate) trait Operator: Send {
     /// The whole output, where the operator keeps it.
     fn rows(&self) -> Option<Result<Vec<Delta>>> {
         None
+    }
+
+    /// Whether [`Self::rows`] gives any, which may be costly to ask.
+    fn keeps_rows(&self) -> bool {
+        self.rows().is_some()
     }
 
     /// The rows as shared chunks, where the operator is a view that keeps them.

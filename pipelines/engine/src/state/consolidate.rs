@@ -135,7 +135,7 @@ fn equal_rows(batch: &RecordBatch, left: &[u32], right: &[u32]) -> Result<Boolea
 }
 
 /// Which values of two columns are equal, nulls among them. Arrow does not compare lists and structs.
-fn equal_values(left: &ArrayRef, right: &ArrayRef) -> Result<BooleanArray> {
+pub(crate) fn equal_values(left: &ArrayRef, right: &ArrayRef) -> Result<BooleanArray> {
     if !left.data_type().is_nested() {
         return Ok(not_distinct(left, right)?);
     }

@@ -86,7 +86,14 @@ impl RowEncoding {
 
     /// Encodes `rows` rows of `columns`.
     pub fn encode(&self, columns: &[ArrayRef], rows: usize) -> Result<EncodedRows> {
-        let mut encoded = match &self.codec {
+        let mut encoded = self.encode_unhashed(columns, rows)?;
+        encoded.hashes = (0..rows).map(|row| hash_row(encoded.row(row))).collect();
+        Ok(encoded)
+    }
+
+    /// The same without hashes.
+    pub fn encode_unhashed(&self, columns: &[ArrayRef], rows: usize) -> Result<EncodedRows> {
+        Ok(match &self.codec {
             Codec::Plain(forms) => encode_plain(forms, columns, rows),
             Codec::Ordered(converter) => {
                 let converted = converter.convert_columns(columns)?;
@@ -97,9 +104,7 @@ impl RowEncoding {
                 }
                 encoded
             }
-        };
-        encoded.hashes = (0..rows).map(|row| hash_row(encoded.row(row))).collect();
-        Ok(encoded)
+        })
     }
 
     /// The columns of encoded rows.

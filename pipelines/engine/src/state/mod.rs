@@ -11,7 +11,7 @@ mod rows;
 
 pub(crate) use batches::{columns_at, new_batch, take_rows};
 pub(crate) use bytes::Bytes;
-pub(crate) use consolidate::{concat, consolidate, consolidate_by_key, going_first};
+pub(crate) use consolidate::{concat, consolidate, consolidate_by_key, equal_values, going_first};
 pub(crate) use encoding::{EncodedRows, RowEncoding, decode_rows};
 pub(crate) use keys::{KeyTable, NONE};
 pub(crate) use multiset::{Change as SetChange, Multiset};

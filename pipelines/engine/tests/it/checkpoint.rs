@@ -36,6 +36,17 @@ fn product_engine() -> (Vec<Relation>, Vec<millrace_engine::ViewDefinition>, Eng
             "select category, max(price) as price from products group by category",
         ),
         view("listed", "product", "select product, category from products"),
+        view(
+            "dearest_two",
+            "product",
+            "select product, category, price from products \
+             qualify row_number() over (partition by category order by price desc, version) <= 2",
+        ),
+        view(
+            "neighbours",
+            "product",
+            "select product, lag(price) over (partition by category order by version) as before from products",
+        ),
     ];
     let engine = engine(relations.clone(), views.clone());
     (relations, views, engine)

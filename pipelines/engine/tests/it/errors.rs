@@ -21,8 +21,6 @@ fn refusal(sql: &str) -> String {
 #[test]
 fn unsupported_sql_names_the_view_the_node_and_what_to_write() {
     let cases = [
-        ("select product, row_number() over (order by version) as n from products", "last_value"),
-        ("select product from products order by price limit 3", "query that reads the view"),
         ("select random() as r from products", "random()"),
         (
             "select string_agg(distinct product, ',' order by version) as p from products",

@@ -13,7 +13,7 @@ use millrace_engine::{
     Cut, Delta, Engine, EngineConfig, Epoch, EpochChanges, Relation, ViewDefinition,
 };
 
-use crate::queries::{LATE, QUERIES, aggregate, join, set};
+use crate::queries::{LATE, QUERIES, aggregate, join, set, window};
 use crate::world::{Table, batch};
 
 /// Rows as text with how often each is there.
@@ -26,13 +26,14 @@ pub fn view(name: &str, key: &str, sql: &str) -> ViewDefinition {
 }
 
 pub fn all_views() -> Vec<ViewDefinition> {
-    let classes = [QUERIES, aggregate::QUERIES, join::QUERIES, set::QUERIES];
+    let classes = [QUERIES, aggregate::QUERIES, join::QUERIES, set::QUERIES, window::QUERIES];
     classes.into_iter().flatten().map(|(name, key, sql)| view(name, key, sql)).collect()
 }
 
 /// Views for an engine that has [`all_views`] already.
 pub fn late_views() -> Vec<ViewDefinition> {
-    LATE.iter().map(|(name, key, sql)| view(name, key, sql)).collect()
+    let queries = LATE.iter().chain(window::LATE);
+    queries.map(|(name, key, sql)| view(name, key, sql)).collect()
 }
 
 pub fn engine(relations: Vec<Relation>, views: Vec<ViewDefinition>) -> Engine {

@@ -9,6 +9,7 @@ mod fixture;
 mod journal;
 mod lifecycle;
 mod oracle;
+mod ordered;
 mod queries;
 mod recompute;
 mod snapshot;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::NullHandling;
+use datafusion::common::{DFSchemaRef, NullHandling};
 use datafusion::logical_expr::{self as logical, Expr, LogicalPlan};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
@@ -51,7 +51,20 @@ impl Lowering<'_> {
         plan: &LogicalPlan,
         projection: &logical::Projection,
     ) -> Result<NodeId> {
-        let (source, expressions) = self.source(graph, &projection.input, &projection.expr)?;
+        let input = self.lower_for(graph, &projection.input, &projection.expr)?;
+        self.project(graph, plan, projection, input)
+    }
+
+    /// A projection of the rows of `input`.
+    pub(super) fn project(
+        &self,
+        graph: &mut Graph,
+        plan: &LogicalPlan,
+        projection: &logical::Projection,
+        input: NodeId,
+    ) -> Result<NodeId> {
+        let source = Source { node: input, schema: Arc::clone(projection.input.schema()) };
+        let (source, expressions) = self.with_values(graph, source, &projection.expr)?;
         let definition = definition_of(&expressions, &[]);
         let expressions = self.expressions(&expressions, &source.schema)?;
         self.map(
@@ -109,10 +122,27 @@ impl Lowering<'_> {
         plan: &LogicalPlan,
         filter: &logical::Filter,
     ) -> Result<NodeId> {
-        let predicate = std::slice::from_ref(&filter.predicate);
-        let (source, predicates) = self.source(graph, &filter.input, predicate)?;
+        if let Some(ranked) = self.ranked(filter) {
+            return self.ranked_rows(graph, plan, ranked, None);
+        }
+        let input = self.lower(graph, &filter.input)?;
+        self.passing(graph, plan, input, &filter.predicate, filter.input.schema())
+    }
+
+    /// The rows of `input` for which a predicate over `columns` is true.
+    pub(super) fn passing(
+        &self,
+        graph: &mut Graph,
+        plan: &LogicalPlan,
+        input: NodeId,
+        predicate: &Expr,
+        columns: &DFSchemaRef,
+    ) -> Result<NodeId> {
+        let source = Source { node: input, schema: Arc::clone(columns) };
+        let predicate = std::slice::from_ref(predicate);
+        let (source, predicates) = self.with_values(graph, source, predicate)?;
         let node = self.filtered(graph, &source, &predicates[0], plan.display().to_string())?;
-        let width = filter.input.schema().fields().len();
+        let width = columns.fields().len();
         if width == source.schema.fields().len() {
             return Ok(node);
         }

@@ -3,9 +3,12 @@
 mod aggregate;
 mod constant;
 mod join;
+mod limit;
 mod linear;
+mod ordered;
 mod recompute;
 mod subquery;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -129,22 +132,20 @@ impl Lowering<'_> {
             LogicalPlan::Join(join) => self.join(graph, plan, join),
             LogicalPlan::EmptyRelation(empty) => self.empty(graph, plan, empty),
             LogicalPlan::Values(values) => self.constant(graph, plan, self.values(values)?),
-            // A view has no order of its own: who reads it sorts.
-            LogicalPlan::Sort(sort) if sort.fetch.is_none() => self.lower(graph, &sort.input),
-            LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => {
-                Err(self.unsupported(&plan.display(), "leave the limit to the query that reads the view"))
-            }
-            LogicalPlan::Window(_) => Err(self.unsupported(
-                &plan.display(),
-                "write it as a grouping, such as last_value(x order by y), joined back where needed",
-            )),
+            LogicalPlan::Sort(sort) => self.sort(graph, plan, sort),
+            LogicalPlan::Limit(limit) => self.limit(graph, plan, limit),
+            LogicalPlan::Window(window) => self.window(graph, plan, window),
             LogicalPlan::Distinct(_) => {
-                Err(self.unsupported(&plan.display(), "write group by with first_value(x order by y)"))
+                Err(self
+                    .unsupported(&plan.display(), "write group by with first_value(x order by y)"))
             }
             LogicalPlan::RecursiveQuery(_) => {
                 Err(self.unsupported(&plan.display(), "write a fixed number of joins"))
             }
-            _ => Err(self.unsupported(&plan.display(), "write it with select, join, union all and group by")),
+            _ => Err(self.unsupported(
+                &plan.display(),
+                "write it with select, join, union all and group by",
+            )),
         }
     }
 }

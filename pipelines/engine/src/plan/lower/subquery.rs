@@ -30,8 +30,17 @@ impl Lowering<'_> {
         input: &LogicalPlan,
         expressions: &[Expr],
     ) -> Result<(Source, Vec<Expr>)> {
-        let mut source =
-            Source { node: self.lower(graph, input)?, schema: Arc::clone(input.schema()) };
+        let source = Source { node: self.lower(graph, input)?, schema: Arc::clone(input.schema()) };
+        self.with_values(graph, source, expressions)
+    }
+
+    /// The same for an input that is lowered.
+    pub(super) fn with_values(
+        &self,
+        graph: &mut Graph,
+        mut source: Source,
+        expressions: &[Expr],
+    ) -> Result<(Source, Vec<Expr>)> {
         let mut subqueries: Vec<&Subquery> = Vec::new();
         for expression in expressions {
             expression.apply(|part| {

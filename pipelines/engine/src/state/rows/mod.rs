@@ -58,6 +58,8 @@ pub(crate) struct RowStore {
     keys: KeyTable,
     heads: Vec<EntryId>,
     identity: Identity,
+    /// Whether rows are behind keys; without, only their entries lead to them.
+    has_keys: bool,
     live: usize,
 }
 
@@ -82,8 +84,14 @@ impl RowStore {
             keys: KeyTable::new(key_types)?,
             heads: Vec::new(),
             identity: Identity::Row(None),
+            has_keys: true,
             live: 0,
         })
+    }
+
+    /// Rows of `schema` that are found by their entries alone.
+    pub fn without_keys(schema: SchemaRef) -> Result<Self> {
+        Ok(Self { has_keys: false, ..Self::new(schema, Vec::new())? })
     }
 
     /// The same store for rows whose keys are unique.
@@ -136,7 +144,7 @@ impl RowStore {
 
     /// Adds the rows of `batch` that `keep` names, as often as it does, and gives their entries in that order.
     ///
-    /// `keys` are the encoded keys of all rows of `batch`.
+    /// `keys` are the encoded keys of all rows of `batch`; of a store without keys they are not looked at.
     pub fn insert(
         &mut self,
         batch: &RecordBatch,
@@ -153,7 +161,10 @@ impl RowStore {
         let mut owners = Vec::with_capacity(keep.len());
         for (row, source) in keep.iter().enumerate() {
             let source = *source as usize;
-            let key = self.keys.insert(keys.row(source), keys.hashes[source]);
+            let key = match self.has_keys {
+                true => self.keys.insert(keys.row(source), keys.hashes[source]),
+                false => NONE,
+            };
             owners.push(self.link(Row { chunk, row: row as u32, key, previous: NONE, next: NONE }));
         }
         if let Some(index) = self.identity.index() {
@@ -171,11 +182,13 @@ impl RowStore {
 
     fn link(&mut self, mut row: Row) -> EntryId {
         let key = row.key as usize;
-        if key >= self.heads.len() {
-            self.heads.resize(key + 1, NONE);
+        if self.has_keys {
+            if key >= self.heads.len() {
+                self.heads.resize(key + 1, NONE);
+            }
+            row.next = self.heads[key];
         }
-        let head = self.heads[key];
-        row.next = head;
+        let head = row.next;
         let entry = match self.free.pop() {
             Some(entry) => {
                 self.rows[entry as usize] = row;
@@ -189,7 +202,9 @@ impl RowStore {
         if head != NONE {
             self.rows[head as usize].previous = entry;
         }
-        self.heads[key] = entry;
+        if self.has_keys {
+            self.heads[key] = entry;
+        }
         entry
     }
 
@@ -206,6 +221,10 @@ impl RowStore {
 
     /// Takes an entry out of its key's list, and the key when it was the last.
     fn unlink(&mut self, entry: EntryId) {
+        self.free.push(entry);
+        if !self.has_keys {
+            return;
+        }
         let Row { key, previous, next, .. } = self.rows[entry as usize];
         match previous {
             NONE => self.heads[key as usize] = next,
@@ -217,7 +236,19 @@ impl RowStore {
         if self.heads[key as usize] == NONE {
             self.keys.remove(key);
         }
-        self.free.push(entry);
+    }
+
+    /// Puts the rows of `batch` in the places of `entries`, which keep their keys.
+    pub fn replace(&mut self, entries: Vec<EntryId>, batch: RecordBatch) {
+        let to = self.chunks.len() as u32;
+        for (at, entry) in entries.iter().enumerate() {
+            let Row { chunk, row, .. } = self.rows[*entry as usize];
+            self.chunks[chunk as usize].bury(row as usize);
+            let slot = &mut self.rows[*entry as usize];
+            (slot.chunk, slot.row) = (to, at as u32);
+        }
+        self.live -= entries.len();
+        self.push_chunk(batch, entries);
     }
 
     /// The entry of a row equal to row `row` of `batch`, or [`NONE`]. A key's only row is taken to be it.
@@ -307,7 +338,10 @@ impl RowStore {
         for chunk in saved.chunks {
             let rows = chunk.batch.num_rows();
             let columns = keys(&chunk.batch)?;
-            let encoded = self.keys.encode(&columns, rows)?;
+            let encoded = match self.has_keys {
+                true => self.keys.encode(&columns, rows)?,
+                false => EncodedRows::default(),
+            };
             if let Some(share) = saved.share {
                 let mine = share.mine(saved.input, &columns, &chunk.batch)?;
                 let is_dead = |row: usize| {

@@ -4,6 +4,7 @@
 pub mod aggregate;
 pub mod join;
 pub mod set;
+pub mod window;
 
 /// Name, key columns separated by commas (none: rows may repeat), SQL.
 pub const QUERIES: &[(&str, &str, &str)] = &[
