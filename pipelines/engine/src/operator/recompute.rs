@@ -14,10 +14,10 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableScan};
 use datafusion::physical_plan::collect;
 
-use super::output::show_row;
+use super::multiset::change_rows;
 use super::{Change, Operator};
 use crate::checkpoint::{PieceReader, PieceWriter};
-use crate::state::{LazyRows, NONE, RowStore, concat, consolidate, new_batch};
+use crate::state::{RowStore, concat, consolidate, new_batch};
 use crate::{Delta, Error, Result};
 
 /// A query over inputs that stand in it as scans of tables called [`input_name`].
@@ -30,6 +30,9 @@ pub(crate) struct RecomputeSpec {
     pub rows_max: usize,
     pub state: Arc<SessionState>,
 }
+
+/// What errors call it.
+const PLACE: &str = "recomputed query";
 
 /// What the table that stands for an input is called.
 pub(crate) fn input_name(input: usize) -> String {
@@ -57,7 +60,7 @@ impl Recompute {
             return Ok(());
         }
         let change = consolidate(concat(&self.spec.inputs[input], deltas.to_vec())?)?;
-        apply(&mut self.inputs[input], &change)?;
+        change_rows(&mut self.inputs[input], PLACE, &change)?;
         let rows: usize = self.inputs.iter().map(RowStore::len).sum();
         if rows > self.spec.rows_max {
             return Err(Error::TooLarge { rows, rows_max: self.spec.rows_max });
@@ -107,27 +110,6 @@ pub(crate) fn execute(
     })
 }
 
-/// Brings a change into rows without a key. It must hold no row with its opposite.
-fn apply(store: &mut RowStore, change: &Delta) -> Result<()> {
-    let keys = store.encode_keys(&[], change.num_rows())?;
-    let mut rows = LazyRows::new(&change.batch);
-    let mut coming = Vec::new();
-    for row in 0..change.num_rows() {
-        let weight = change.weight(row);
-        coming.extend((0..weight.max(0)).map(|_| row as u32));
-        for _ in weight..0 {
-            let entry = store.find_row(&keys, &mut rows, row)?;
-            if entry == NONE {
-                let row = show_row(&change.batch, row);
-                return Err(Error::MissingRow { place: "recomputed query".to_owned(), row });
-            }
-            store.remove(entry);
-        }
-    }
-    store.insert(&change.batch, &keys, &coming)?;
-    store.tidy()
-}
-
 impl Operator for Recompute {
     fn class(&self) -> &'static str {
         "recompute"
@@ -154,7 +136,7 @@ impl Operator for Recompute {
             return Ok(Vec::new());
         }
         let change = consolidate(concat(&self.spec.schema, change)?)?;
-        apply(&mut self.answer, &change)?;
+        change_rows(&mut self.answer, PLACE, &change)?;
         Ok(if change.is_empty() { Vec::new() } else { vec![change] })
     }
 

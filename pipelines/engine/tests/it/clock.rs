@@ -96,6 +96,30 @@ async fn time_moves_views_with_and_without_rows() {
 }
 
 #[test]
+fn time_costs_only_the_rows_that_it_passes() {
+    let mut engine = engine_of(EngineConfig::default(), relations(), views());
+    let step = |engine: &mut Engine, number, inputs, now| {
+        engine.step(Epoch { number, cut: Cut::new(), inputs, now }).unwrap()
+    };
+    let mut world = World::new(810);
+    let inputs = std::iter::repeat_with(|| world.churn(300)).take(5);
+    for (number, inputs) in (1..).zip(inputs) {
+        step(&mut engine, number, inputs, start());
+    }
+    let explain = engine.explain("recent").unwrap();
+    assert!(explain.to_string().contains("[threshold]"), "{explain}");
+    let kept = engine.snapshot("recent").unwrap().num_rows() as u64;
+    let given = |engine: &Engine| engine.explain("recent").unwrap().root.rows_out;
+    let before = given(&engine);
+    // On the way the rows of February leave, those of January have left.
+    let now = start() + TimeDelta::days(20);
+    let changes = step(&mut engine, 6, Vec::new(), now);
+    let left = given(&engine) - before;
+    assert!(left > 0 && left < kept, "{left} of {kept}");
+    assert!(changes.changes.iter().any(|(name, _)| name == "recent"), "{changes:?}");
+}
+
+#[test]
 fn an_epoch_in_which_the_day_stays_changes_nothing() {
     let mut engine = engine_of(EngineConfig::default(), relations(), views());
     let epoch = |number, now| Epoch { number, cut: Cut::new(), inputs: Vec::new(), now };

@@ -125,6 +125,9 @@ impl Lowering<'_> {
         if let Some(ranked) = self.ranked(filter) {
             return self.ranked_rows(graph, plan, ranked, None);
         }
+        if let Some(node) = self.thresholds(graph, plan, filter)? {
+            return Ok(node);
+        }
         let input = self.lower(graph, &filter.input)?;
         self.passing(graph, plan, input, &filter.predicate, filter.input.schema())
     }

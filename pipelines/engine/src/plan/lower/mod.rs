@@ -8,6 +8,7 @@ mod linear;
 mod ordered;
 mod recompute;
 mod subquery;
+mod threshold;
 mod window;
 
 use std::collections::HashMap;
