@@ -104,12 +104,23 @@ impl Aggregate {
         }
     }
 
-    fn update(&mut self, input: usize, delta: &Delta) -> Result<()> {
+    /// The group of each row, made where it is new.
+    fn group_ids(&mut self, input: usize, delta: &Delta) -> Result<Vec<u32>> {
+        let rows = delta.num_rows();
+        // Without keys there is one group: it is looked up once.
+        let looked_up = if self.is_global() { rows.min(1) } else { rows };
         let keys = evaluate(&self.spec.keys[input], &delta.batch)?;
-        let encoded = self.groups.encode(&keys, delta.num_rows())?;
-        let ids = self.groups.insert_all(&encoded);
+        let mut ids = self.groups.insert_all(&self.groups.encode(&keys, looked_up)?);
         self.grow();
         self.touch(&ids);
+        if let Some(id) = ids.first().copied() {
+            ids.resize(rows, id);
+        }
+        Ok(ids)
+    }
+
+    fn update(&mut self, input: usize, delta: &Delta) -> Result<()> {
+        let ids = self.group_ids(input, delta)?;
         let weights = delta.weight_values();
         match weights {
             _ if input > 0 => {}
