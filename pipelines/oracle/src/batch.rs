@@ -46,7 +46,8 @@ impl Batch {
         Self { context: session(), views, sql }
     }
 
-    /// Puts these rows in the place of those before.
+    /// Puts these rows in the place of those before. Views become tables of their rows: inlined, a view
+    /// between would be optimised away together with the types it gives.
     pub async fn set(&self, tables: Vec<(String, RecordBatch)>) -> Result<(), DataFusionError> {
         for (name, rows) in tables {
             let name = TableReference::bare(name);
@@ -55,7 +56,7 @@ impl Batch {
             self.context.register_table(name, Arc::new(table))?;
         }
         for (name, sql) in &self.views {
-            let sql = format!("create or replace view \"{name}\" as {sql}");
+            let sql = format!("create or replace table \"{name}\" as {sql}");
             self.context.sql(&sql).await?.collect().await?;
         }
         Ok(())

@@ -23,7 +23,7 @@ use crate::{Difference, Error, Freedom, Result, Table};
 /// The first epoch's time, in seconds; each takes one.
 const START: i64 = 1_700_000_000;
 /// Other orders of the rows that batch SQL is asked over before a difference counts.
-const SHUFFLES: usize = 4;
+const SHUFFLES: usize = 16;
 
 /// Tables that change at random on their way to the rows given, and a view over them.
 #[derive(Debug, Clone)]

@@ -5,7 +5,6 @@ mod constant;
 mod filter;
 mod join;
 mod map;
-mod multiset;
 mod output;
 mod recompute;
 mod single;
@@ -14,6 +13,7 @@ mod source;
 mod threshold;
 mod top;
 mod union;
+mod unkeyed;
 mod unnest;
 mod window;
 

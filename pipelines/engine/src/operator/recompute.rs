@@ -14,7 +14,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, TableScan};
 use datafusion::physical_plan::collect;
 
-use super::multiset::change_rows;
+use super::unkeyed::change_rows;
 use super::{Change, Operator};
 use crate::checkpoint::{PieceReader, PieceWriter};
 use crate::state::{RowStore, concat, consolidate, new_batch};

@@ -11,8 +11,8 @@ use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
 use datafusion::physical_expr::PhysicalExpr;
 
-use super::multiset::change_rows;
 use super::sorted::{EntryList, Place, SortedRows, SortedSpec};
+use super::unkeyed::change_rows;
 use super::{Change, Operator};
 use crate::checkpoint::{PieceReader, PieceWriter};
 use crate::state::{EntryId, RowStore, concat, consolidate, new_batch};

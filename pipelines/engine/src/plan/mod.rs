@@ -3,6 +3,7 @@
 mod check;
 mod clock;
 mod lower;
+mod once;
 mod optimize;
 mod table;
 

@@ -31,6 +31,7 @@ use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 
 use super::clock;
+use super::once::evaluate_once;
 
 /// What the rules may know.
 struct Context<'a> {
@@ -79,5 +80,6 @@ pub(super) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<Logica
     let analyzed = Analyzer::new().execute_and_check(plan, state.config_options(), |_, _| {})?;
     let bound = clock::bind(analyzed)?;
     let context = Context { state, aliases: Arc::new(AliasGenerator::new()) };
-    Optimizer::with_rules(rules).optimize(bound, &context, |_, _| {})
+    let plan = Optimizer::with_rules(rules).optimize(bound, &context, |_, _| {})?;
+    evaluate_once(plan)
 }

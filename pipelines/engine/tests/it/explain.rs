@@ -82,6 +82,15 @@ fn a_stopwatch_gives_times() {
 }
 
 #[test]
+fn what_a_filter_and_its_projection_share_is_computed_once() {
+    let sql = "select product, name, name || '!' as loud from (select product, upper(shop) as name \
+               from moves) m where name is not null and name <> 'SHOP1'";
+    let engine = engine(relations(), vec![view("named", "", sql)]);
+    let text = engine.explain("named").unwrap().to_string();
+    assert_eq!(text.matches("upper(").count(), 1, "{text}");
+}
+
+#[test]
 fn an_idle_view_does_no_work() {
     let mut engine = engine(
         relations(),

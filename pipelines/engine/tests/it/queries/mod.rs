@@ -50,6 +50,11 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         "select column1 as n, column2 as letter from (values (1, 'a'), (2, 'b'), (3, null))",
     ),
     ("nothing", "", "select product from moves where false"),
+    (
+        "computed_once",
+        "",
+        "select product, name, name || '!' as loud from (select product, upper(shop) as name from moves) m where name is not null and name <> 'SHOP1'",
+    ),
     // Unnest
     (
         "lines",
