@@ -283,7 +283,7 @@ impl Lowering<'_> {
         };
         let default = match params.args.get(2) {
             None => Some(ScalarValue::Null),
-            Some(Expr::Literal(value, _)) => Some(value.cast_to(&data_type)?),
+            Some(Expr::Literal(value, _)) => value.cast_to(&data_type).ok(),
             Some(_) => None,
         };
         Ok(match (offset, default) {
