@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::datatypes::{DataType, Schema};
+use datafusion::common::hash_utils::{RandomState, create_hashes};
 
 use super::NodeId;
 use super::placement::{Keys, Need, Owner};
@@ -11,9 +13,40 @@ use crate::operator::evaluate;
 use crate::state::{RowEncoding, columns_at, take_rows};
 use crate::{Delta, Result};
 
-/// The worker of a row by the hash of its key. Hash tables use other bits of it.
-pub(crate) fn worker_of(hash: u64, workers: usize) -> usize {
-    (hash >> 40) as usize % workers
+/// Tells which worker has a key. Never leaves the process: the shares of a checkpoint follow from its keys.
+#[derive(Debug)]
+enum Ownership {
+    /// By the values of the columns.
+    Values,
+    /// By the rows as the operators write them, where values that differ may be one key, such as the zeros of
+    /// a float.
+    Rows(RowEncoding),
+}
+
+impl Ownership {
+    fn new(types: Vec<DataType>) -> Result<Self> {
+        let is_plain = |data_type: &DataType| {
+            let is_number = data_type.is_primitive() && !data_type.is_floating();
+            is_number || matches!(data_type, DataType::Utf8 | DataType::Boolean)
+        };
+        Ok(match types.iter().all(is_plain) {
+            true => Self::Values,
+            false => Self::Rows(RowEncoding::new(types)?),
+        })
+    }
+
+    /// The worker of each key.
+    fn workers(&self, keys: &[ArrayRef], rows: usize, workers: usize) -> Result<Vec<usize>> {
+        let mut hashes = vec![0; rows];
+        match self {
+            Self::Values => {
+                create_hashes(keys, &RandomState::with_seed(0), &mut hashes)?;
+            }
+            Self::Rows(encoding) => hashes = encoding.encode(keys, rows)?.hashes,
+        }
+        // The operators' tables use the lowest and the highest bits.
+        Ok(hashes.into_iter().map(|hash| (hash >> 40) as usize % workers).collect())
+    }
 }
 
 /// Where rows go.
@@ -32,7 +65,7 @@ pub(super) struct Exchange {
     pub consumer: NodeId,
     route: Route,
     keys: Keys,
-    encoding: RowEncoding,
+    ownership: Ownership,
     /// Tells exchanges of one producer apart.
     definition: String,
 }
@@ -50,7 +83,7 @@ impl Exchange {
     pub fn new(
         producer: NodeId,
         consumer: NodeId,
-        schema: &arrow::datatypes::Schema,
+        schema: &Schema,
         need: &Need,
     ) -> Result<Option<Self>> {
         let (route, keys) = match need {
@@ -60,12 +93,12 @@ impl Exchange {
             Need::ByKey(keys) => (Route::ByKey, keys.clone()),
         };
         let types = keys.iter().map(|key| key.data_type(schema));
-        let encoding = RowEncoding::new(types.collect::<Result<Vec<_>, _>>()?)?;
+        let ownership = Ownership::new(types.collect::<Result<_, _>>()?)?;
         let mut definition = format!("{route:?};");
         for key in &keys {
             write!(definition, "{key:?};").expect("a string takes any text");
         }
-        Ok(Some(Self { producer, consumer, route, keys, encoding, definition }))
+        Ok(Some(Self { producer, consumer, route, keys, ownership, definition }))
     }
 
     pub fn is_same(&self, other: &Self) -> bool {
@@ -88,10 +121,10 @@ impl Exchange {
     fn sort_by_key(&self, delta: &Delta, parts: &mut [Vec<Delta>]) -> Result<()> {
         let workers = parts.len();
         let columns = evaluate(&self.keys, &delta.batch)?;
-        let hashes = self.encoding.encode(&columns, delta.num_rows())?.hashes;
+        let owners = self.ownership.workers(&columns, delta.num_rows(), workers)?;
         let mut rows: Vec<Vec<u32>> = vec![Vec::new(); workers];
-        for (row, hash) in hashes.iter().enumerate() {
-            rows[worker_of(*hash, workers)].push(row as u32);
+        for (row, owner) in owners.into_iter().enumerate() {
+            rows[owner].push(row as u32);
         }
         for (part, rows) in parts.iter_mut().zip(rows) {
             if rows.len() == delta.num_rows() {
@@ -153,7 +186,7 @@ impl Share {
             Owner::ByKey(places) => places.iter().map(|at| ArrayRef::clone(&key[*at])).collect(),
         };
         let types = columns.iter().map(|column| column.data_type().clone()).collect();
-        let hashes = RowEncoding::new(types)?.encode(&columns, rows)?.hashes;
-        Ok(hashes.iter().map(|hash| worker_of(*hash, self.workers) == self.worker).collect())
+        let owners = Ownership::new(types)?.workers(&columns, rows, self.workers)?;
+        Ok(owners.into_iter().map(|owner| owner == self.worker).collect())
     }
 }
