@@ -34,7 +34,9 @@ pub(crate) use threshold::{Comparison, Threshold, ThresholdSpec};
 pub(crate) use top::{Ranking, Top, TopSpec};
 pub(crate) use union::Union;
 pub(crate) use unnest::{Unnest, UnnestList, UnnestSpec};
-pub(crate) use window::{Partitions, PartitionsSpec, Shift, ShiftCall, ShiftSpec};
+pub(crate) use window::{
+    Partitions, PartitionsSpec, Running, RunningSpec, Shift, ShiftCall, ShiftSpec, Total, TotalCall,
+};
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -25,11 +25,21 @@ fn what_can_be_summed_up_is() {
         ("typed_extremes", "ordered aggregate"),
         ("durations", "ordered aggregate, append-only"),
         ("medians", "partition"),
+        ("totals_so_far", "ordered"),
         ("above_mean", "single row"),
         ("in_or", "zero-crossing join"),
     ];
     for (name, class) in classes {
         let text = engine.explain(name).unwrap().to_string();
         assert!(text.contains(&format!("[{class}]")), "{name}: {text}");
+    }
+}
+
+#[test]
+fn totals_so_far_evaluate_no_partition_again() {
+    let engine = engine(relations(), all_views());
+    for name in ["totals_so_far", "totals_by_rows", "mixed", "sessions"] {
+        let text = engine.explain(name).unwrap().to_string();
+        assert!(!text.contains("[partition]"), "{name}: {text}");
     }
 }

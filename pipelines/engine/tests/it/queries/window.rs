@@ -146,6 +146,16 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         "select sale_id, shop, total, sum(total) over (partition by shop order by sold_at, sale_id) as balance, count(*) over (partition by shop order by sold_at, sale_id) as n, avg(total) over (partition by shop order by sold_at, sale_id rows between 2 preceding and current row) as mean from sales",
     ),
     (
+        "totals_so_far",
+        "",
+        "select product, shop, quantity, small, sum(quantity) over w as so_far, count(product) over w as n, min(cost) over w as least, max(day) over w as newest, sum(quantity) filter (where is_return) over w as returned from moves window w as (partition by shop order by small nulls first)",
+    ),
+    (
+        "totals_by_rows",
+        "product",
+        "select product, sum(version) over w as so_far, max(price) over w as dearest, min(price) over (order by version desc groups between unbounded preceding and current row) as cheapest from products window w as (partition by category order by version, product rows between unbounded preceding and current row)",
+    ),
+    (
         "framed",
         "",
         "select product, shop, quantity, sum(quantity) over (partition by shop order by quantity range between 2 preceding and 1 following) as near, count(*) over (partition by shop order by small groups between 1 preceding and current row) as peers, max(cost) over (partition by shop order by quantity rows between unbounded preceding and unbounded following) as most from moves",
