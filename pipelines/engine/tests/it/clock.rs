@@ -6,57 +6,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 use millrace_engine::{Cut, Engine, EngineConfig, Epoch, MemoryStore, ViewDefinition};
 
 use crate::fixture::{add_changes, batch_rows, batch_session, engine_of, rows_of, view};
+use crate::queries::clock::{QUERIES, at};
 use crate::world::{World, relations};
-
-const VIEWS: &[(&str, &str, &str)] = &[
-    ("recent", "", "select product, day from moves where day >= current_date - 30"),
-    ("coming", "", "select product, day from moves where day > current_date and quantity > 0"),
-    (
-        "sold_lately",
-        "",
-        "select sale_id, shop from sales where sold_at > now() - interval '6 hours'",
-    ),
-    (
-        "within",
-        "",
-        "select sale_id from sales where sold_at between now() - interval '1 day' and now() + interval '1 day'",
-    ),
-    (
-        "buckets",
-        "bucket",
-        "select case when day < current_date - 60 then 'old' when day < current_date then 'passed' else 'open' end as bucket, count(*) as n, sum(quantity) as quantity from moves group by 1",
-    ),
-    (
-        "age",
-        "",
-        "select sale_id, date_trunc('hour', now()) as at from sales where shop is not null",
-    ),
-    (
-        "still",
-        "shop",
-        "select h.shop from shops h where not exists (select 1 from sales s where s.shop = h.shop and s.sold_at > now() - interval '1 day')",
-    ),
-    ("today", "", "select current_date as today"),
-];
 
 fn start() -> DateTime<Utc> {
     "2024-02-20T10:00:00Z".parse().expect("it is a time")
 }
 
 fn views() -> Vec<ViewDefinition> {
-    VIEWS.iter().map(|(name, key, sql)| view(name, key, sql)).collect()
-}
-
-/// The query with the time written out.
-fn at(sql: &str, now: DateTime<Utc>) -> String {
-    let (date, time) = (now.format("%F"), now.format("%FT%T"));
-    sql.replace("now()", &format!("arrow_cast('{time}', 'Timestamp(ns)')"))
-        .replace("current_date", &format!("date '{date}'"))
+    QUERIES.iter().map(|(name, key, sql)| view(name, key, sql)).collect()
 }
 
 async fn assert_true(engine: &Engine, world: &World, now: DateTime<Utc>, place: &str) {
     let context = batch_session(&world.tables).await;
-    for (name, _, sql) in VIEWS {
+    for (name, _, sql) in QUERIES {
         let expected = rows_of(&batch_rows(&context, &at(sql, now)).await);
         let snapshot = engine.snapshot(name).and_then(|snapshot| snapshot.batches());
         let snapshot = snapshot.expect("the view keeps rows");
@@ -88,7 +51,7 @@ async fn time_moves_views_with_and_without_rows() {
                 engine = restored.unwrap().0;
             }
         }
-        for (name, ..) in VIEWS {
+        for (name, ..) in QUERIES {
             let snapshot = engine.snapshot(name).unwrap().batches().unwrap();
             assert_eq!(sums.get(*name).cloned().unwrap_or_default(), rows_of(&snapshot), "{name}");
         }

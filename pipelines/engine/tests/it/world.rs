@@ -106,8 +106,13 @@ fn decimal(random: &mut impl Rng, scale: u32, max: i64) -> String {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        let tables =
-            relations().into_iter().map(|relation| Table { relation, rows: Vec::new() }).collect();
+        Self::of(relations(), seed)
+    }
+
+    /// A world of [`relations`], perhaps of other kinds.
+    pub fn of(relations: Vec<Relation>, seed: u64) -> Self {
+        let table = |relation| Table { relation, rows: Vec::new() };
+        let tables = relations.into_iter().map(table).collect();
         Self { tables, random: ChaCha8Rng::seed_from_u64(seed), next_id: 0 }
     }
 
@@ -228,9 +233,7 @@ impl World {
                     continue;
                 }
                 let row = match self.tables[at].rows.choose(&mut self.random) {
-                    Some(twin) if kind == RelationKind::Changes && self.random.random_bool(0.2) => {
-                        twin.clone()
-                    }
+                    Some(twin) if name == "moves" && self.random.random_bool(0.2) => twin.clone(),
                     _ => self.row(&name),
                 };
                 if let RelationKind::Upsert { key } = &kind {

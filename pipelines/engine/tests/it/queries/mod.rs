@@ -2,6 +2,7 @@
 //! Views called `unkept_…` keep no rows.
 
 pub mod aggregate;
+pub mod clock;
 pub mod join;
 pub mod set;
 pub mod window;
