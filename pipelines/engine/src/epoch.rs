@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::Delta;
+use crate::state::{concat, going_first};
+use crate::{Delta, Result};
 
 /// How far each input has been read: a position per partition, such as a Kafka offset.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +70,9 @@ pub struct EpochChanges {
     /// Number of the epoch.
     pub epoch: u64,
     /// The change of each view that changed, in the order of their creation. Equal rows are summed up: no
-    /// row both comes and goes, and rows that go stand before rows that come.
+    /// row both comes and goes, and rows that go stand before rows that come. With several workers a large
+    /// change may stand in several shares one after the other, which have no row, and of a view with a key no
+    /// key, in common.
     pub changes: Vec<(String, Delta)>,
     /// Views that this epoch brought to a stop, such as by a division by zero. All others go on.
     pub stopped: Vec<StoppedView>,
@@ -78,6 +81,25 @@ pub struct EpochChanges {
     pub filled: Vec<String>,
     /// Replacements that failed on data while they were filled. The views go on as they were.
     pub given_up: Vec<StoppedView>,
+}
+
+impl EpochChanges {
+    /// The same with the shares of each view put together.
+    ///
+    /// # Errors
+    /// [`Error::Arrow`](crate::Error) when they have too many rows or bytes of text for one batch.
+    pub fn joined(mut self) -> Result<Self> {
+        let is_same = |one: &(String, Delta), other: &(String, Delta)| one.0 == other.0;
+        if self.changes.windows(2).any(|pair| is_same(&pair[0], &pair[1])) {
+            let views = self.changes.chunk_by(is_same).map(|shares| {
+                let (name, first) = &shares[0];
+                let shares = shares.iter().map(|(_, share)| share.clone()).collect();
+                Ok((name.clone(), going_first(concat(&first.schema(), shares)?)?))
+            });
+            self.changes = views.collect::<Result<_>>()?;
+        }
+        Ok(self)
+    }
 }
 
 /// A view that can no longer be kept true.

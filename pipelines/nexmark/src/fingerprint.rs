@@ -43,6 +43,12 @@ impl Fingerprint {
         self.rows
     }
 
+    /// Adds the rows of another.
+    pub fn join(&mut self, other: Self) {
+        self.sum = self.sum.wrapping_add(other.sum);
+        self.rows += other.rows;
+    }
+
     /// Adds what a change brought.
     ///
     /// # Errors

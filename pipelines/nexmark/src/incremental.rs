@@ -66,7 +66,22 @@ impl Incremental {
             let (query, reason) = (self.query.name, stopped.reason);
             return Err(Error::Stopped { query, epoch: self.epoch, reason });
         }
-        changes.changes.iter().try_for_each(|(_, delta)| self.fingerprint.add(delta))
+        // Shares of several workers are hashed side by side, as a sink would take them.
+        let shares = changes.changes.iter().map(|(_, share)| share);
+        let hashed = |share: &Delta| {
+            let mut fingerprint = Fingerprint::default();
+            fingerprint.add(share).map(|()| fingerprint)
+        };
+        let hashes = std::thread::scope(|scope| {
+            let mut shares = shares;
+            let own = shares.next();
+            let others: Vec<_> = shares.map(|share| scope.spawn(move || hashed(share))).collect();
+            let own = own.map(hashed);
+            let others = others.into_iter().map(|other| other.join().expect("hashing panics not"));
+            own.into_iter().chain(others).collect::<Result<Vec<_>>>()
+        })?;
+        hashes.into_iter().for_each(|hash| self.fingerprint.join(hash));
+        Ok(())
     }
 
     /// Of the rows that the query now gives.

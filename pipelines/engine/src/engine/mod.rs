@@ -19,6 +19,9 @@ use crate::{
     ViewDefinition,
 };
 
+/// Workers' shares of a view's change that have fewer rows together are given out as one.
+const SHARE_ROWS_MIN: usize = 1024;
+
 /// Settings of an engine.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -180,11 +183,15 @@ impl Engine {
             if change.is_empty() {
                 continue;
             }
-            let change = concat(schema, change)?;
-            let change = if has_first { consolidate(change)? } else { going_first(change)? };
-            if !change.is_empty() {
-                changes.changes.push((name.clone(), change));
-            }
+            let rows: usize = change.iter().map(Delta::num_rows).sum();
+            let shares = match has_first {
+                true => vec![consolidate(concat(schema, change)?)?],
+                false if rows < SHARE_ROWS_MIN => vec![going_first(concat(schema, change)?)?],
+                // Each worker's share is summed up and has going rows first.
+                false => change,
+            };
+            let shares = shares.into_iter().filter(|share| !share.is_empty());
+            changes.changes.extend(shares.map(|share| (name.clone(), share)));
         }
         Ok(changes)
     }

@@ -22,10 +22,9 @@ impl Graph {
         changes: HashMap<NodeId, Vec<Delta>>,
         stopwatch: Option<fn() -> Duration>,
     ) -> Result<()> {
-        let mut external = HashMap::with_capacity(changes.len());
-        for (id, deltas) in changes {
-            external.insert(id, self.distribute(id, deltas)?);
-        }
+        let external =
+            changes.into_iter().map(|(id, deltas)| Ok((id, self.distribute(id, deltas)?)));
+        let external = external.collect::<Result<_>>()?;
         self.run(Run::Live, &external, stopwatch);
         self.queue_outputs();
         Ok(())
@@ -87,11 +86,32 @@ impl Graph {
     }
 
     /// A relation's change from outside, for each worker.
-    fn distribute(&self, id: NodeId, deltas: Vec<Delta>) -> Result<Vec<Vec<Delta>>> {
-        match &self.nodes[id].entrance {
-            Some(entrance) => entrance.sort(&deltas, self.workers.len()),
-            None => Ok(slice(deltas, self.workers.len())),
+    fn distribute(&self, id: NodeId, deltas: Vec<Delta>) -> Result<ByWorker> {
+        let workers = self.workers.len();
+        let rows: usize = deltas.iter().map(Delta::num_rows).sum();
+        let Some(entrance) = &self.nodes[id].entrance else { return Ok(slice(deltas, workers)) };
+        let Some(pool) = self.pool.as_ref().filter(|_| rows >= ROWS_PARALLEL_MIN) else {
+            return entrance.sort(&deltas, workers);
+        };
+        let slices = slice(deltas, workers);
+        let mut sorted: Vec<Result<ByWorker>> = (0..workers).map(|_| Ok(Vec::new())).collect();
+        pool.in_place_scope(|scope| {
+            let mut pairs = slices.iter().zip(&mut sorted);
+            let own = pairs.next();
+            for (slice, sorted) in pairs {
+                scope.spawn(move |_| *sorted = entrance.sort(slice, workers));
+            }
+            if let Some((slice, sorted)) = own {
+                *sorted = entrance.sort(slice, workers);
+            }
+        });
+        let mut parts: ByWorker = vec![Vec::new(); workers];
+        for sorted in sorted {
+            for (part, deltas) in parts.iter_mut().zip(sorted?) {
+                part.extend(deltas);
+            }
         }
+        Ok(parts)
     }
 
     /// Workers that have something to do at a node.

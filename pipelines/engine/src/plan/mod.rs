@@ -5,6 +5,7 @@ mod clock;
 mod lower;
 mod once;
 mod optimize;
+mod ranks;
 mod table;
 
 pub(crate) use clock::{CLOCK, CLOCK_KEY, clock_row, clock_schema};

@@ -32,6 +32,7 @@ use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 
 use super::clock;
 use super::once::evaluate_once;
+use super::ranks::filter_windows;
 
 /// What the rules may know.
 struct Context<'a> {
@@ -81,5 +82,5 @@ pub(super) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<Logica
     let bound = clock::bind(analyzed)?;
     let context = Context { state, aliases: Arc::new(AliasGenerator::new()) };
     let plan = Optimizer::with_rules(rules).optimize(bound, &context, |_, _| {})?;
-    evaluate_once(plan)
+    evaluate_once(filter_windows(plan)?)
 }

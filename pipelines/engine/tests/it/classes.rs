@@ -26,6 +26,7 @@ fn what_can_be_summed_up_is() {
         ("durations", "ordered aggregate, append-only"),
         ("medians", "partition"),
         ("totals_so_far", "ordered"),
+        ("last_sales", "ordered, append-only"),
         ("above_mean", "single row"),
         ("in_or", "zero-crossing join"),
     ];

@@ -241,7 +241,7 @@ impl Worker {
         let has_marts = self.marts.is_some();
         let mut told = Vec::new();
         let mut marts: Vec<(String, MartRows)> = Vec::new();
-        for (name, delta) in changes.changes {
+        for (name, delta) in changes.joined()?.changes {
             let view = hub.options.registry.get(&name)?;
             let has_mart = has_marts && view.mart != Mart::None;
             if has_mart && view.mart == Mart::History {

@@ -145,6 +145,17 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         "sale_id",
         "select sale_id, shop, total, sum(total) over (partition by shop order by sold_at, sale_id) as balance, count(*) over (partition by shop order by sold_at, sale_id) as n, avg(total) over (partition by shop order by sold_at, sale_id rows between 2 preceding and current row) as mean from sales",
     ),
+    // The order reads columns that are not given out
+    (
+        "last_sales",
+        "sale_id",
+        "select sale_id, total from sales where total > 10 qualify row_number() over (partition by shop order by sold_at desc, sale_id) <= 3",
+    ),
+    (
+        "versions_of_kind",
+        "product",
+        "select product, place * 2 as twice from (select product, upper(category) as kind, row_number() over (partition by category order by version desc) as place from products) where place < 4 and kind <> 'BOOKS'",
+    ),
     (
         "totals_so_far",
         "",
