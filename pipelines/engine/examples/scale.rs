@@ -23,6 +23,10 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SHOPS: usize = 50;
 const PRODUCTS: usize = 10_000;
 const SALES_PER_CUSTOMER: usize = 4;

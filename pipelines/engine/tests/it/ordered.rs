@@ -132,7 +132,7 @@ fn explain_says_how_and_rows_that_cannot_matter_are_not_kept() {
         assert_eq!(top.expect("a node of that class").state_rows, kept, "{explain}");
         assert!(!explain.to_string().contains("rank"), "{explain}");
         let class_of = |view: &str| engine.explain(view).unwrap().to_string();
-        assert!(class_of("running").contains("[partition]"), "{}", class_of("running"));
+        assert!(class_of("running").contains("[ordered]"), "{}", class_of("running"));
         assert!(class_of("shifted").contains("[ordered]"), "{}", class_of("shifted"));
         assert!(class_of("any_three").contains(&format!("[{class}]")), "{}", class_of("any_three"));
         for (view, _) in TIED {

@@ -58,14 +58,25 @@ pub(crate) struct SavedRows<'a> {
 /// The columns of the rows at `places`: chunk and row in it.
 pub(super) fn gather_places(
     chunks: &[Chunk],
-    places: &[(usize, usize)],
+    mut places: Vec<(usize, usize)>,
     columns: usize,
 ) -> Result<Vec<ArrayRef>> {
+    let mut sources: Vec<&Chunk> = chunks.iter().collect();
+    if !places.is_empty() && places.len() < chunks.len() {
+        // Few rows of many chunks: only those chunks are looked at.
+        let mut named: Vec<usize> = places.iter().map(|(chunk, _)| *chunk).collect();
+        named.sort_unstable();
+        named.dedup();
+        for (chunk, _) in &mut places {
+            *chunk = named.partition_point(|other| other < chunk);
+        }
+        sources = named.into_iter().map(|chunk| &chunks[chunk]).collect();
+    }
     (0..columns)
         .map(|column| {
             let sources: Vec<&dyn Array> =
-                chunks.iter().map(|chunk| chunk.batch.column(column).as_ref()).collect();
-            Ok(interleave(&sources, places)?)
+                sources.iter().map(|chunk| chunk.batch.column(column).as_ref()).collect();
+            Ok(interleave(&sources, &places)?)
         })
         .collect()
 }

@@ -288,7 +288,7 @@ impl RowStore {
         if self.chunks.is_empty() {
             return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)).columns().to_vec());
         }
-        gather_places(&self.chunks, &places, self.schema.fields().len())
+        gather_places(&self.chunks, places, self.schema.fields().len())
     }
 
     /// All rows, as one batch per chunk with its live rows' entries.
