@@ -161,6 +161,32 @@ pub enum Error {
         /// Rows allowed.
         rows_max: usize,
     },
+    /// What all views keep together has outgrown its limit.
+    #[error(
+        "all views keep {kept} bytes together, more than the {max} allowed, and this one needs most: {own}, \
+         {operator_bytes} of them in {operator}; keep fewer rows or columns in it, or raise state_bytes_max"
+    )]
+    OverLimit {
+        /// Bytes kept by all views.
+        kept: usize,
+        /// Bytes allowed.
+        max: usize,
+        /// Bytes kept by the operators of the view, shared ones included.
+        own: usize,
+        /// The operator of the view that keeps most.
+        operator: String,
+        /// Bytes it keeps.
+        operator_bytes: usize,
+    },
+    /// A join gives too much at once.
+    #[error(
+        "a join gives more than the {max} bytes allowed in one epoch; join on columns that match fewer rows, \
+         or raise state_bytes_max"
+    )]
+    TooMuchOutput {
+        /// Bytes allowed.
+        max: usize,
+    },
     /// An expression failed on data.
     #[error(transparent)]
     DataFusion(#[from] DataFusionError),
@@ -228,6 +254,8 @@ impl Error {
             Self::Filling { .. } => "filling",
             Self::Threads { .. } => "threads",
             Self::TooLarge { .. } => "too_large",
+            Self::OverLimit { .. } => "over_limit",
+            Self::TooMuchOutput { .. } => "too_much_output",
             Self::DataFusion(_) => "expression",
             Self::Arrow(_) => "columns",
             Self::Store { .. } => "store",

@@ -151,10 +151,12 @@ pub(crate) fn load(
                 operator.load(&PieceReader::new(store, pieces, Some(&share)))?;
             }
         }
+        let state_bytes = graph.operators(id).map(|operator| operator.state_bytes()).sum();
         let node = &mut graph.nodes[id];
         node.failure.clone_from(&state.failure);
         node.phase = Phase::Live;
         node.is_changed = !is_as_before;
+        node.state_bytes = state_bytes;
         if is_as_before {
             node.pieces = by_worker;
         }

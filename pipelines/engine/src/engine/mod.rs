@@ -1,6 +1,7 @@
 //! The engine: relations in, views out, one epoch at a time.
 
 mod define;
+mod limit;
 mod report;
 mod restore;
 
@@ -36,6 +37,9 @@ pub struct EngineConfig {
     pub recompute_rows_max: usize,
     /// Rows that new views take in per epoch, about, until they have caught up with what they read.
     pub fill_rows_max: usize,
+    /// Bytes that views may keep together, without what keyed relations keep, and that a join may give out in
+    /// one epoch. Beyond this the view that needs most is stopped.
+    pub state_bytes_max: usize,
     /// Time since some fixed moment, to measure operators with; without, `explain` gives no times.
     pub stopwatch: Option<fn() -> Duration>,
 }
@@ -48,6 +52,7 @@ impl Default for EngineConfig {
             checkpoints_kept: 2,
             recompute_rows_max: 1_000_000,
             fill_rows_max: usize::MAX,
+            state_bytes_max: usize::MAX,
             stopwatch: None,
         }
     }
@@ -160,6 +165,7 @@ impl Engine {
         }
         self.graph.push(inputs, self.config.stopwatch)?;
         self.graph.spread_failures();
+        self.keep_within_limit()?;
         for view in &mut self.views {
             let Version { definition, node, schema } = &view.current;
             let name = &definition.name;

@@ -87,6 +87,8 @@ pub(crate) struct Node {
     pub failure: Option<String>,
     /// Whether it took anything in since the last checkpoint.
     pub is_changed: bool,
+    /// Bytes that its operators keep.
+    pub state_bytes: usize,
     /// What the last checkpoint holds of it, by worker.
     pub pieces: Vec<Vec<Piece>>,
 }
@@ -203,6 +205,7 @@ impl Graph {
             phase: Phase::Fresh,
             failure: None,
             is_changed: true,
+            state_bytes: 0,
         });
         Ok(id)
     }
@@ -264,6 +267,19 @@ impl Graph {
             rows_out: sum.rows_out + meter.rows_out,
             time: sum.time + meter.time,
         })
+    }
+
+    /// Stops a node and forgets all that it keeps.
+    pub fn give_up(&mut self, id: NodeId, reason: &str) -> Result<()> {
+        let node = &mut self.nodes[id];
+        node.failure.get_or_insert_with(|| reason.to_owned());
+        node.state_bytes = 0;
+        for worker in &mut self.workers {
+            let slot = &mut worker.slots[id];
+            slot.operator = (node.spec.build)()?;
+            slot.output = Vec::new();
+        }
+        Ok(())
     }
 
     /// Stops nodes that read a stopped one.

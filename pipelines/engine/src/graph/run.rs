@@ -123,8 +123,12 @@ impl Graph {
     }
 
     /// Takes note of what the workers did.
-    fn gather(&mut self) {
+    pub(super) fn gather(&mut self) {
         for (id, node) in self.nodes.iter_mut().enumerate() {
+            if self.workers.iter().any(|worker| worker.slots[id].is_busy) {
+                let slots = self.workers.iter().map(|worker| &worker.slots[id]);
+                node.state_bytes = slots.map(|slot| slot.operator.state_bytes()).sum();
+            }
             for worker in &mut self.workers {
                 let slot = &mut worker.slots[id];
                 node.is_changed |= slot.is_busy;

@@ -8,6 +8,7 @@ mod explain;
 mod fixture;
 mod journal;
 mod lifecycle;
+mod limit;
 mod oracle;
 mod ordered;
 mod queries;

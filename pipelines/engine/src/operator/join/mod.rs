@@ -32,6 +32,8 @@ struct Side {
 pub(crate) struct Join {
     spec: JoinSpec,
     sides: [Side; 2],
+    /// Bytes given out in this epoch so far.
+    given_bytes: usize,
 }
 
 impl Join {
@@ -48,7 +50,7 @@ impl Join {
             Ok(Side { rows, matches: Vec::new() })
         };
         let sides = [side(&spec.sides[0])?, side(&spec.sides[1])?];
-        Ok(Self { spec, sides })
+        Ok(Self { spec, sides, given_bytes: 0 })
     }
 
     /// Brings the change of one side in.
@@ -99,6 +101,7 @@ impl Operator for Join {
 
     fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         let mut output = Vec::new();
+        self.given_bytes = 0;
         // A side whose rows are given out alone comes last: they meet what came with them at once, instead
         // of being given out and taken back.
         let order = if self.spec.sides[0].lone == Lone::Never { [0, 1] } else { [1, 0] };

@@ -7,7 +7,7 @@ use super::alone::Shifts;
 use super::{Join, Lone};
 use crate::operator::evaluate;
 use crate::state::{EncodedRows, EntryId, NONE, new_batch};
-use crate::{Delta, Result};
+use crate::{Delta, Error, Result};
 
 /// A change of one side with its keys.
 pub(super) struct Probe<'a> {
@@ -45,14 +45,14 @@ impl Join {
 
     /// Finds the partners of a change on the other side, gives the pairs out and counts them.
     pub(super) fn match_rows(
-        &self,
+        &mut self,
         side: usize,
         probe: &mut Probe<'_>,
         shifts: &mut Shifts,
         output: &mut Vec<Delta>,
     ) -> Result<()> {
-        let partners = &self.sides[1 - side].rows;
-        if partners.len() == 0 {
+        let other = 1 - side;
+        if self.sides[other].rows.len() == 0 {
             return Ok(());
         }
         let mut pairs = Pairs::default();
@@ -60,6 +60,7 @@ impl Join {
             if probe.has_null_key[row] {
                 continue;
             }
+            let partners = &self.sides[other].rows;
             let mut entry = partners.first(probe.keys.row(row), probe.keys.hashes[row]);
             while entry != NONE {
                 pairs.rows.push(row as u32);
@@ -67,7 +68,7 @@ impl Join {
                 if pairs.rows.len() == self.spec.batch_rows_max {
                     self.settle_pairs(side, probe, std::mem::take(&mut pairs), shifts, output)?;
                 }
-                entry = partners.next(entry);
+                entry = self.sides[other].rows.next(entry);
             }
         }
         if pairs.rows.is_empty() {
@@ -78,7 +79,7 @@ impl Join {
     }
 
     fn settle_pairs(
-        &self,
+        &mut self,
         side: usize,
         probe: &mut Probe<'_>,
         mut pairs: Pairs,
@@ -110,6 +111,10 @@ impl Join {
         }
         if self.spec.gives_pairs && !pairs.rows.is_empty() {
             let batch = new_batch(&self.spec.schema, columns, pairs.rows.len())?;
+            self.given_bytes = self.given_bytes.saturating_add(batch.get_array_memory_size());
+            if self.given_bytes > self.spec.output_bytes_max {
+                return Err(Error::TooMuchOutput { max: self.spec.output_bytes_max });
+            }
             let weights = probe.delta.weight_values();
             let weights = weights.map(|weights| {
                 pairs.rows.iter().map(|row| weights[*row as usize]).collect::<Int64Array>()

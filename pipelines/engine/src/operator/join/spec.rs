@@ -66,4 +66,6 @@ pub(crate) struct JoinSpec {
     pub null_equals_null: bool,
     /// Pairs worked on at once, at most.
     pub batch_rows_max: usize,
+    /// Bytes given out in one epoch, at most.
+    pub output_bytes_max: usize,
 }

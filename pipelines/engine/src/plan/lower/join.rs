@@ -243,6 +243,7 @@ impl Lowering<'_> {
             gives_pairs,
             null_equals_null: null_equality == NullEquality::NullEqualsNull,
             batch_rows_max: self.config.batch_rows_max,
+            output_bytes_max: self.config.state_bytes_max,
         };
         let placement = placement(&spec, join_type);
         graph.add(NodeSpec {

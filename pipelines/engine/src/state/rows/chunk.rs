@@ -1,5 +1,6 @@
 //! Rows as they lie in memory: the batches they came in, with those that have gone marked dead.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -20,13 +21,26 @@ pub(super) struct Chunk {
     /// A set bit per row that has gone; shared with snapshots until it changes.
     pub dead: Option<Arc<Vec<u64>>>,
     pub live: usize,
+    /// Bytes of the batch, once they have been asked for.
+    batch_bytes: OnceCell<usize>,
 }
+
+/// Columns of fewer bytes are not looked at more closely.
+const SMALL_COLUMN_BYTES: usize = 16 * 1024;
 
 impl Chunk {
     /// All rows of `batch`, alive.
     pub fn new(id: u64, batch: RecordBatch, owners: Vec<EntryId>) -> Self {
         let live = owners.len();
-        Self { id, batch, owners, dead: None, live }
+        Self { id, batch, owners, dead: None, live, batch_bytes: OnceCell::new() }
+    }
+
+    /// Bytes held. A batch shared with others counts here too.
+    pub fn bytes(&self) -> usize {
+        let dead = self.dead.as_ref().map_or(0, |dead| dead.len() * size_of::<u64>());
+        let batch =
+            self.batch_bytes.get_or_init(|| self.batch.columns().iter().map(column_bytes).sum());
+        batch + self.owners.capacity() * size_of::<EntryId>() + dead
     }
 
     pub fn bury(&mut self, row: usize) {
@@ -35,6 +49,14 @@ impl Chunk {
         dead[row / 64] |= 1 << (row % 64);
         self.owners[row] = NONE;
         self.live -= 1;
+    }
+}
+
+/// Bytes of a column alone: columns read from a checkpoint share one buffer, which each would count whole.
+fn column_bytes(column: &ArrayRef) -> usize {
+    match column.get_array_memory_size() {
+        small if small < SMALL_COLUMN_BYTES => small,
+        whole => column.to_data().get_slice_memory_size().unwrap_or(whole),
     }
 }
 

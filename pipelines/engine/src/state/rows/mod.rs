@@ -368,17 +368,11 @@ impl RowStore {
 
     /// Bytes held. Batches shared with others count here too.
     pub fn state_bytes(&self) -> usize {
-        let chunk_bytes = |chunk: &Chunk| {
-            let dead = chunk.dead.as_ref().map_or(0, |dead| dead.len() * 8);
-            chunk.batch.get_array_memory_size()
-                + chunk.owners.capacity() * size_of::<EntryId>()
-                + dead
-        };
         let index = match &self.identity {
             Identity::Row(Some(index)) | Identity::Columns(index) => index.state_bytes(),
             Identity::Row(None) | Identity::Key => 0,
         };
-        self.chunks.iter().map(chunk_bytes).sum::<usize>()
+        self.chunks.iter().map(Chunk::bytes).sum::<usize>()
             + self.rows.capacity() * size_of::<Row>()
             + (self.free.capacity() + self.heads.capacity()) * size_of::<EntryId>()
             + self.keys.state_bytes()
