@@ -134,6 +134,9 @@ pub struct TryView {
     /// Compare with batch SQL after every epoch
     #[arg(long)]
     pub verify: bool,
+    /// Refuse a view that has to be computed again with every change, as the running system does
+    #[arg(long)]
+    pub strict: bool,
     /// Write to this file instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -183,7 +186,8 @@ impl FromStr for TableKey {
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether a table or view may be called so.
+pub fn is_name(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(|letter| letter.is_uppercase() || letter.is_whitespace())
 }
 

@@ -3,6 +3,8 @@
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 
+use crate::Fault;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -16,31 +18,19 @@ pub enum Error {
         name: String,
     },
     /// A declaration cannot work.
-    #[error("{name}: {problem}")]
-    Definition {
-        /// The relation or view.
-        name: String,
-        /// What is wrong and what to write instead.
-        problem: String,
-    },
+    #[error("{0}")]
+    Definition(Box<Fault>),
     /// A view's SQL does not parse or plan.
-    #[error("view {view}: {source}")]
+    #[error("{fault}")]
     Plan {
-        /// The view.
-        view: String,
-        /// DataFusion's explanation.
-        source: Box<DataFusionError>,
+        /// What is wrong, and where.
+        fault: Box<Fault>,
+        /// What DataFusion said; the fault tells it in other words.
+        cause: Box<DataFusionError>,
     },
-    /// A view uses SQL that is not kept incrementally.
-    #[error("view {view}: {construct} is not supported; {instead}")]
-    Unsupported {
-        /// The view.
-        view: String,
-        /// The plan node or expression, as DataFusion prints it.
-        construct: String,
-        /// What to write instead.
-        instead: String,
-    },
+    /// A view uses SQL that is not kept incrementally, or that no view may use.
+    #[error("{0}")]
+    Unsupported(Box<Fault>),
     /// A view would need rows of a relation that passed before it existed.
     #[error(
         "view {view}: {relation} has already been fed and keeps no rows to fill the view from; \
@@ -233,13 +223,24 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is wrong with the text of a view, where this tells of one.
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Plan { fault, .. } | Self::Definition(fault) | Self::Unsupported(fault) => {
+                Some(fault)
+            }
+            Self::Reader { source, .. } => source.fault(),
+            _ => None,
+        }
+    }
+
     /// A stable name for the kind of error, for logs and metrics.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NameTaken { .. } => "name_taken",
-            Self::Definition { .. } => "definition",
+            Self::Definition(_) => "definition",
             Self::Plan { .. } => "plan",
-            Self::Unsupported { .. } => "unsupported",
+            Self::Unsupported(_) => "unsupported",
             Self::HistoryGone { .. } => "history_gone",
             Self::UnknownRelation { .. } => "unknown_relation",
             Self::UnknownView { .. } => "unknown_view",

@@ -15,14 +15,6 @@ pub enum Error {
         /// How many there are.
         count: usize,
     },
-    /// The view reads a table that was not given.
-    #[error("the SQL reads the table {table}, which was not given; given: {given}")]
-    UnknownTable {
-        /// The table.
-        table: String,
-        /// Those there are.
-        given: String,
-    },
     /// Two tables share a name.
     #[error("the table {table} is given twice: each name stands for one table")]
     TableTwice {

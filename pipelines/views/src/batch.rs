@@ -28,8 +28,8 @@ pub(crate) async fn answer(
         context.register_table(event.as_str(), Arc::new(table))?;
     }
     for view in registry.closure(name)? {
-        let failed = |source| Error::Plan { view: view.name.clone(), source: Box::new(source) };
-        let plan = context.state().create_logical_plan(&view.sql).await.map_err(failed)?;
+        let failed = |source| Error::plan(&view.name, &view.text, &[], &source);
+        let plan = context.state().create_logical_plan(&view.text).await.map_err(failed)?;
         let table = ViewTable::new(plan, Some(view.sql.clone()));
         context.register_table(view.name.as_str(), Arc::new(table))?;
     }

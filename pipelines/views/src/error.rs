@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use datafusion::error::DataFusionError;
+use millrace_engine::{Fault, planning_fault};
 use millrace_events::Position;
 
 /// Result of this crate.
@@ -19,12 +20,8 @@ pub enum Error {
         "views read each other in a circle: {names}; break it by moving the shared part to one"
     )]
     Circle { names: String },
-    #[error("view {view} can't be planned: {source}")]
-    Plan {
-        view: String,
-        #[source]
-        source: Box<DataFusionError>,
-    },
+    #[error("{0}")]
+    Plan(Box<Fault>),
     #[error("no view is called {name}; `millrace views list` shows all")]
     UnknownView { name: String },
     #[error("view {name} keeps no rows: its header says `serve: none`")]
@@ -71,7 +68,7 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Header { .. } | Self::File { .. } | Self::Circle { .. } | Self::Plan { .. } => {
+            Self::Header { .. } | Self::File { .. } | Self::Circle { .. } | Self::Plan(_) => {
                 "view_definition"
             }
             Self::UnknownView { .. } => "unknown_view",
@@ -101,6 +98,11 @@ impl Error {
             Self::Olap(error) => error.is_retryable(),
             _ => false,
         }
+    }
+
+    /// The SQL of `view` can't be read or planned; `tables` are those it may read.
+    pub(crate) fn plan(view: &str, sql: &str, tables: &[&str], error: &DataFusionError) -> Self {
+        Self::Plan(Box::new(planning_fault(view, sql, tables, error)))
     }
 
     pub(crate) fn frontier_timeout(wanted: String, waited: Duration, position: Position) -> Self {

@@ -120,7 +120,7 @@ fn bad_input_is_told_with_what_to_do() {
     assert!(no_view.contains("reading the view views.sql"), "{no_view}");
     let unknown = refused(&["view.sql", "--table", "sales=sales.csv"]);
     assert!(
-        unknown.contains("reads the table shops, which was not given; given: sales"),
+        unknown.contains("view view, line 1, column 92: no relation or view is called \"shops\""),
         "{unknown}"
     );
     let twice = refused(&["view.sql", "--table", "sales=sales.csv", "--table", "sales=sales.csv"]);
@@ -139,7 +139,7 @@ fn bad_input_is_told_with_what_to_do() {
     assert!(ending.contains("by its ending, .parquet or .csv"), "{ending}");
     folder.write("two.sql", "select 1; select 2");
     let several = refused(&["two.sql", "--table", "sales=sales.csv"]);
-    assert!(several.contains("trying two.sql: the SQL has 2 statements"), "{several}");
+    assert!(several.contains("view two, line 1, column 11: there is more than one"), "{several}");
     folder.write("insert.sql", "insert into sales select * from sales");
     let insert = refused(&["insert.sql", "--table", "sales=sales.csv"]);
     assert!(insert.contains("a view is one select"), "{insert}");
@@ -148,6 +148,37 @@ fn bad_input_is_told_with_what_to_do() {
     assert!(form.contains("write NAME=FILE, such as sales=data/sales.parquet"), "{form}");
     let churn = usage(&["view.sql", "--table", "sales=sales.csv", "--churn", "1.5"]);
     assert!(churn.contains("write a number from 0 to 1"), "{churn}");
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_shown_in_its_line() {
+    let folder = Folder::new();
+    folder.write(
+        "by_shop.sql",
+        "-- Sales by shop\nselect\n  shp,\n  sum(amount) as amount\nfrom sales\n",
+    );
+    let said = folder.refused(&["by_shop.sql", "--table", "sales=sales.csv"], 1);
+    let expected = "view by_shop, line 3, column 3: there is no column \"shp\"\n  |\n3 |   shp,\n  |   ^^^\n  \
+                    = did you mean \"shop\"?";
+    let said_plainly: Vec<&str> = said.lines().map(str::trim_end).collect();
+    assert!(said_plainly.join("\n").contains(expected), "{said}");
+}
+
+#[test]
+fn strict_refuses_what_is_computed_again() {
+    let folder = Folder::new();
+    let sql = "with recursive n as (select 1 as v union all select v + 1 from n, sales where v < 3)\n\
+               select distinct v from n";
+    folder.write("counted.sql", sql);
+    let lenient = folder.run(&["counted.sql", "--table", "sales=sales.csv"]);
+    let said = String::from_utf8(lenient.stderr).expect("text");
+    assert!(
+        lenient.status.success() && said.contains("computed again with every change"),
+        "{said}"
+    );
+    let said = folder.refused(&["counted.sql", "--table", "sales=sales.csv", "--strict"], 1);
+    assert!(said.contains("view counted, line 1, column 6: RecursiveQuery"), "{said}");
+    assert!(said.contains("write a fixed number of joins"), "{said}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use super::{Engine, Version, View};
 use crate::consolidation::Consolidation;
+use crate::fault::{Fault, Text, closest, two_columns};
 use crate::graph::{NodeId, NodeSpec, Phase, Placement, RELATION};
 use crate::operator::{Output, Source};
 use crate::plan::{self, CLOCK, CLOCK_KEY};
@@ -19,7 +20,8 @@ impl Engine {
         }
         if name.is_empty() || name.starts_with("__") || name.chars().any(char::is_uppercase) {
             let problem = "a name is lower case, not empty, and does not begin with __".to_owned();
-            return Err(Error::Definition { name: name.to_owned(), problem });
+            let fault = Fault { subject: format!("{name:?}"), problem, place: None, help: None };
+            return Err(Error::Definition(Box::new(fault)));
         }
         Ok(())
     }
@@ -38,16 +40,19 @@ impl Engine {
 
     fn add_relation(&mut self, relation: Relation) -> Result<()> {
         let Relation { name, schema, kind } = relation;
-        if let RelationKind::Upsert { key } = &kind {
-            if key.is_empty() {
-                let problem = "an upsert relation needs key columns".to_owned();
-                return Err(Error::Definition { name, problem });
-            }
-            column_places(&name, &schema, key)?;
+        if let RelationKind::Upsert { key } = &kind
+            && key.is_empty()
+        {
+            let problem = "an upsert relation needs key columns".to_owned();
+            let subject = format!("relation {name}");
+            let fault = Fault { subject, problem, place: None, help: None };
+            return Err(Error::Definition(Box::new(fault)));
         }
         let (source_schema, source_kind) = (Arc::clone(&schema), kind.clone());
         let unique = match &kind {
-            RelationKind::Upsert { key } => Some(column_places(&name, &schema, key)?),
+            RelationKind::Upsert { key } => {
+                Some(column_places(&format!("relation {name}"), &schema, key)?)
+            }
             RelationKind::Append | RelationKind::Changes => None,
         };
         let node = self.graph.add(NodeSpec {
@@ -231,11 +236,18 @@ impl Engine {
 
     fn lower_view(&mut self, definition: &ViewDefinition) -> Result<(NodeId, SchemaRef)> {
         let name = &definition.name;
-        let plan = self.planner.plan(name, &definition.sql)?;
+        let text = Text::new(&definition.sql);
+        let plan = self.planner.plan(name, &definition.sql, &text)?;
+        let schema = view_schema(name, &text, plan.schema().as_arrow())?;
+        let key = column_places(&format!("view {name}"), &schema, &definition.key)?;
         let state = self.planner.state();
-        let input = plan::lower(&mut self.graph, &self.catalog, &self.config, &state, name, &plan)?;
-        let schema = view_schema(name, plan.schema().as_arrow())?;
-        let key = column_places(name, &schema, &definition.key)?;
+        let catalog = &self.catalog;
+        let lowered =
+            plan::lower(&mut self.graph, catalog, &self.config, &state, (name, &text), &plan);
+        let input = lowered.map_err(|error| match error {
+            Error::DataFusion(source) => self.planner.refusal(name, &definition.sql, source),
+            error => error,
+        })?;
         let is_append_only = self.graph.nodes[input].spec.is_append_only;
         // The key of a view that keeps no rows is only what its author says.
         let unique = match definition.materialize && !key.is_empty() {
@@ -273,28 +285,28 @@ impl Engine {
     }
 }
 
-/// Places of named columns.
-fn column_places(name: &str, schema: &Schema, columns: &[String]) -> Result<Vec<usize>> {
+/// Places of the key columns of `subject`.
+fn column_places(subject: &str, schema: &Schema, columns: &[String]) -> Result<Vec<usize>> {
     let place = |column: &String| {
         schema.index_of(column).map_err(|_| {
             let known: Vec<&str> =
                 schema.fields().iter().map(|field| field.name().as_str()).collect();
             let problem =
                 format!("key column {column} is not among its columns: {}", known.join(", "));
-            Error::Definition { name: name.to_owned(), problem }
+            let help = closest(column, known).map(|meant| format!("did you mean \"{meant}\"?"));
+            let subject = subject.to_owned();
+            Error::Definition(Box::new(Fault { subject, problem, place: None, help }))
         })
     };
     columns.iter().map(place).collect()
 }
 
 /// A view's columns under plain names.
-fn view_schema(view: &str, schema: &Schema) -> Result<SchemaRef> {
+fn view_schema(view: &str, text: &Text<'_>, schema: &Schema) -> Result<SchemaRef> {
     let mut names = HashSet::new();
     for field in schema.fields() {
         if !names.insert(field.name()) {
-            let problem =
-                format!("two columns are called {}: give one another name with `as`", field.name());
-            return Err(Error::Definition { name: view.to_owned(), problem });
+            return Err(Error::Definition(Box::new(two_columns(view, text, field.name()))));
         }
     }
     let fields = schema

@@ -3,10 +3,11 @@
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 
+use crate::fault::{Fault, Text};
 use crate::{Error, Result};
 
 /// A view is a query, not a statement that changes anything.
-pub(super) fn query_only(view: &str, plan: &LogicalPlan) -> Result<()> {
+pub(super) fn query_only(view: &str, text: &Text<'_>, plan: &LogicalPlan) -> Result<()> {
     let is_statement = matches!(
         plan,
         LogicalPlan::Ddl(_)
@@ -18,17 +19,15 @@ pub(super) fn query_only(view: &str, plan: &LogicalPlan) -> Result<()> {
             | LogicalPlan::DescribeTable(_)
     );
     if is_statement {
-        return Err(Error::Unsupported {
-            view: view.to_owned(),
-            construct: plan.display().to_string(),
-            instead: "a view is one select".to_owned(),
-        });
+        let problem = format!("{} is not supported", plan.display());
+        let fault = Fault::of_view(view, problem, text.beginning());
+        return Err(Error::Unsupported(Box::new(fault.with_help("a view is one select"))));
     }
     Ok(())
 }
 
 /// Functions whose value depends on the time or on chance would freeze the view or make it untrue.
-pub(super) fn same_at_any_time(view: &str, plan: &LogicalPlan) -> Result<()> {
+pub(super) fn same_at_any_time(view: &str, text: &Text<'_>, plan: &LogicalPlan) -> Result<()> {
     let mut found: Option<String> = None;
     let mut visit = |expression: &Expr| {
         if let Expr::ScalarFunction(call) = expression
@@ -44,11 +43,12 @@ pub(super) fn same_at_any_time(view: &str, plan: &LogicalPlan) -> Result<()> {
     })?;
     match found {
         None => Ok(()),
-        Some(function) => Err(Error::Unsupported {
-            view: view.to_owned(),
-            construct: format!("{function}()"),
-            instead: "its value changes without any row or the time changing; keep it in a column"
-                .to_owned(),
-        }),
+        Some(function) => {
+            let problem = format!("{function}() is not supported");
+            let fault = Fault::of_view(view, problem, text.call(&function, &[]));
+            Err(Error::Unsupported(Box::new(fault.with_help(
+                "its value changes without any row or the time changing; keep it in a column",
+            ))))
+        }
     }
 }

@@ -14,11 +14,13 @@ pub(crate) use lower::{Catalog, lower};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::FutureExt;
 
+use crate::fault::{Text, planning};
 use crate::{Error, Result};
 use table::DeclaredTable;
 
@@ -31,6 +33,7 @@ impl Planner {
     pub fn new() -> Self {
         let config = SessionConfig::new()
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+            .set_bool("datafusion.sql_parser.collect_spans", true)
             .with_information_schema(false)
             // A query that is run again gives the same order each time.
             .with_target_partitions(1);
@@ -55,17 +58,32 @@ impl Planner {
         Ok(())
     }
 
+    /// What DataFusion says against a view's query, with its place.
+    pub fn refusal(&self, view: &str, sql: &str, cause: DataFusionError) -> Error {
+        let schemas = self.context.catalog_names().into_iter().filter_map(|name| {
+            let catalog = self.context.catalog(&name)?;
+            Some(catalog.schema_names().into_iter().filter_map(move |name| catalog.schema(&name)))
+        });
+        let mut tables: Vec<String> =
+            schemas.flatten().flat_map(|schema| schema.table_names()).collect();
+        tables.retain(|table| table != CLOCK);
+        tables.sort();
+        let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+        let fault = Box::new(planning(view, sql, &tables, &cause));
+        Error::Plan { fault, cause: Box::new(cause) }
+    }
+
     /// Parses, checks and optimises a view's query.
-    pub fn plan(&self, view: &str, sql: &str) -> Result<LogicalPlan> {
-        let failed = |source| Error::Plan { view: view.to_owned(), source: Box::new(source) };
+    pub fn plan(&self, view: &str, sql: &str, text: &Text<'_>) -> Result<LogicalPlan> {
+        let failed = |source| self.refusal(view, sql, source);
         let state = self.context.state();
         let planned = state.create_logical_plan(sql).now_or_never();
         let plan = planned
             .expect("tables are declared in memory: planning never waits")
             .map_err(failed)?;
-        check::query_only(view, &plan)?;
+        check::query_only(view, text, &plan)?;
         let plan = optimize::optimize(plan, &state).map_err(failed)?;
-        check::same_at_any_time(view, &plan)?;
+        check::same_at_any_time(view, text, &plan)?;
         Ok(plan)
     }
 }

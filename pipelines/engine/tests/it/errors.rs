@@ -9,45 +9,232 @@ use millrace_engine::{Delta, Engine, EngineConfig, Error, Relation, RelationKind
 use crate::fixture::{engine, engine_of, epoch, view};
 use crate::world::relations;
 
-fn refusal(sql: &str) -> String {
+fn refused(name: &str, sql: &str) -> Error {
     let config = EngineConfig { recompute_rows_max: 0, ..EngineConfig::default() };
     let mut engine = engine_of(config, relations(), Vec::new());
-    match engine.create_view(view("v", "", sql)) {
-        Err(error) => error.to_string(),
+    match engine.create_view(view(name, "", sql)) {
+        Err(error) => error,
         Ok(()) => panic!("accepted: {sql}"),
     }
 }
 
+/// SQL, the part that is marked with the line it is in, what is said of it, and what to write instead.
+const FAULTS: &[(&str, usize, &str, &str, &str)] = &[
+    (
+        "select product,\n  prise\nfrom products",
+        2,
+        "prise",
+        "there is no column \"prise\"",
+        "did you mean \"price\"?",
+    ),
+    (
+        "select p.prise from products p",
+        1,
+        "p.prise",
+        "p has no column \"prise\"",
+        "did you mean \"price\"?",
+    ),
+    ("select q.price from products p", 1, "q.price", "q has no column \"price\"", "there are p"),
+    (
+        "select other from products",
+        1,
+        "other",
+        "no column \"other\"",
+        "there are product, category, price, version",
+    ),
+    (
+        "select product from prodcuts",
+        1,
+        "prodcuts",
+        "no relation or view is called \"prodcuts\"",
+        "did you mean \"products\"?",
+    ),
+    (
+        "select product\nfrom elsewhere",
+        2,
+        "elsewhere",
+        "no relation or view",
+        "there are moves, products, sales, shops",
+    ),
+    (
+        "select lowr(product) from products",
+        1,
+        "lowr",
+        "there is no function \"lowr\"",
+        "did you mean \"lower\"?",
+    ),
+    (
+        "select product from products join moves on true",
+        1,
+        "product",
+        "more than one table has a column \"product\"",
+        "write products.product or moves.product",
+    ),
+    (
+        "select product, shop, sum(quantity) as q from moves group by product",
+        1,
+        "shop",
+        "moves.shop is neither grouped by",
+        "first_value(moves.shop)",
+    ),
+    (
+        "select min(price) as q,\n  sum(product) as p from products",
+        2,
+        "sum",
+        "there is no sum(Utf8)",
+        "sum(Decimal)",
+    ),
+    (
+        "select lower(product, product) as p from products",
+        1,
+        "lower",
+        "there is no lower(Utf8, Utf8)",
+        "there are lower(String): cast",
+    ),
+    ("select product + 1 as p from products", 1, "product", "Utf8 + Int64", ""),
+    (
+        "select product,\n  category as product from products",
+        2,
+        "category as product",
+        "two columns are called product",
+        "`as`",
+    ),
+    (
+        "select product,\n  product from products",
+        2,
+        "product",
+        "two columns are called product",
+        "`as`",
+    ),
+    (
+        "select p.product, m.product from products p join moves m on m.product = p.product",
+        1,
+        "m.product",
+        "two columns are called product",
+        "`as`",
+    ),
+    (
+        "select product, cast(price as nonsense) as p from products",
+        1,
+        "nonsense",
+        "Unsupported SQL type",
+        "",
+    ),
+    (
+        "select product from products where product in (select product, shop from moves)",
+        1,
+        "product, shop",
+        "Too many columns",
+        "only one column",
+    ),
+    // What the parser can't read.
+    ("selekt 1", 1, "selekt", "Expected: an SQL statement", "did you mean select?"),
+    (
+        "select product form products p",
+        1,
+        "form",
+        "found: products",
+        "is \"form\" meant to be from?",
+    ),
+    (
+        "select product from products were price > 1",
+        1,
+        "were",
+        "found: price",
+        "is \"were\" meant to be where?",
+    ),
+    ("select product\nfrom products where", 2, "", "found the end of the text", ""),
+    ("select 'a from products", 1, "'", "Unterminated string literal", ""),
+    ("select 1;\nselect 2", 2, "select", "more than one statement", "a view is one select"),
+    // What is no view, or is not kept.
+    ("drop table products", 1, "drop", "DropTable", "a view is one select"),
+    (
+        "-- random()\nselect product,\n  random() as r from products",
+        3,
+        "random",
+        "random() is not supported",
+        "keep it in a column",
+    ),
+    (
+        "select string_agg(distinct category, ',') as c,\n  string_agg(distinct product, ',' order by version) as p from products",
+        2,
+        "string_agg",
+        "string_agg(DISTINCT products.product",
+        "order different values by themselves",
+    ),
+    (
+        "with recursive n as (select 1 as v union all select v + 1 from n where v < 3) select v from n",
+        1,
+        "recursive",
+        "RecursiveQuery",
+        "a fixed number of joins",
+    ),
+    (
+        "select product from products p\nwhere category not in (select shop from moves m where m.product = p.product)",
+        2,
+        "not in",
+        "null_aware is not supported",
+        "not exists",
+    ),
+    (
+        "select product from products limit (select 1)",
+        1,
+        "limit",
+        "Limit",
+        "the number of rows itself",
+    ),
+];
+
 #[test]
-fn unsupported_sql_names_the_view_the_node_and_what_to_write() {
-    let cases = [
-        ("select random() as r from products", "random()"),
-        (
-            "select string_agg(distinct product, ',' order by version) as p from products",
-            "order different values by themselves",
-        ),
-        (
-            "select product from products p where category not in (select shop from moves m where m.product = p.product)",
-            "not exists",
-        ),
-    ];
-    for (sql, expected) in cases {
-        let message = refusal(sql);
-        assert!(message.starts_with("view v: ") && message.contains(expected), "{sql}: {message}");
+fn faults_name_the_view_the_place_and_what_to_write() {
+    for (sql, line, marked, problem, help) in FAULTS {
+        let error = refused("v", sql);
+        let fault = error.fault().unwrap_or_else(|| panic!("{sql}: {error}"));
+        let place = fault.place.as_ref().unwrap_or_else(|| panic!("{sql}: {error}"));
+        let shown: String = place.text.chars().skip(place.column - 1).take(place.length).collect();
+        assert_eq!((place.line, shown.as_str()), (*line, *marked), "{sql}: {error}");
+        assert_eq!(fault.subject, "view v");
+        assert!(fault.problem.contains(problem), "{sql}: {error}");
+        assert!(fault.help.as_deref().unwrap_or_default().contains(help), "{sql}: {error}");
     }
 }
 
 #[test]
-fn sql_that_does_not_plan_says_why() {
-    let message = refusal("select prise from products");
-    assert!(
-        message.contains("view v") && message.contains("prise") && message.contains("price"),
-        "{message}"
+fn a_fault_is_shown_in_its_line() {
+    let error = refused("cheap", "select product,\n  prise\nfrom products");
+    let expected = "view cheap, line 2, column 3: there is no column \"prise\"\n  |\n2 |   prise\n  |   ^^^^^\n  \
+                    = did you mean \"price\"?";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(error.code(), "plan");
+}
+
+#[test]
+fn a_reader_of_a_replaced_view_tells_its_own_place() {
+    let mut engine = engine(
+        relations(),
+        vec![
+            view("cheap", "", "select product, price from products where price < 5"),
+            view("cheapest", "", "select\n  min(price) as price\nfrom cheap"),
+        ],
     );
-    let message = refusal("selekt 1");
-    assert!(message.contains("view v"), "{message}");
-    let message = refusal("drop table products");
-    assert!(message.contains("a view is one select"), "{message}");
+    let error = engine.replace_view(view("cheap", "", "select product from products")).unwrap_err();
+    let place = error
+        .fault()
+        .and_then(|fault| fault.place.as_ref())
+        .map(|place| (place.line, place.column));
+    assert_eq!(place, Some((2, 7)), "{error}");
+    assert!(error.to_string().contains("view cheapest, line 2, column 7"), "{error}");
+}
+
+#[test]
+fn a_key_that_is_no_column_is_told_with_the_one_that_was_meant() {
+    let mut engine = engine(relations(), Vec::new());
+    let error =
+        engine.create_view(view("v", "produkt", "select product from products")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "view v: key column produkt is not among its columns: product; did you mean \"product\"?"
+    );
 }
 
 #[test]

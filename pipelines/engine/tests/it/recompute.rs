@@ -25,7 +25,10 @@ fn explain_says_what_is_run_again_and_why() {
 #[test]
 fn strict_engines_refuse_it() {
     let error = bounded(0).create_view(view("reached", "", REACHED)).unwrap_err();
-    assert!(error.to_string().starts_with("view reached: RecursiveQuery"), "{error}");
+    assert!(
+        error.to_string().starts_with("view reached, line 1, column 6: RecursiveQuery"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub(super) struct Header {
     pub key: Vec<String>,
     pub serve: Serve,
     pub mart: Mart,
+    /// The columns it names, each with its line.
+    pub named: Vec<(usize, String)>,
     /// What a column means, by name.
     pub columns: BTreeMap<String, String>,
     /// Prose behind the named lines.
@@ -46,6 +48,7 @@ pub(super) fn parse<'a>(file: &str, text: &'a str) -> Result<(Header, &'a str)> 
         })?;
         let value = value.trim();
         if let Some(column) = name.strip_prefix("column ") {
+            header.named.push((index + 1, column.trim().to_owned()));
             header.columns.insert(column.trim().to_owned(), value.to_owned());
             continue;
         }
@@ -56,7 +59,10 @@ pub(super) fn parse<'a>(file: &str, text: &'a str) -> Result<(Header, &'a str)> 
             "title" => header.title = value.to_owned(),
             "grain" => header.grain = value.to_owned(),
             "key" if value == "none" => {}
-            "key" => header.key = value.split(',').map(|column| column.trim().to_owned()).collect(),
+            "key" => {
+                header.key = value.split(',').map(|column| column.trim().to_owned()).collect();
+                header.named.extend(header.key.iter().map(|column| (index + 1, column.clone())));
+            }
             "serve" => {
                 header.serve = Serve::parse(value)
                     .ok_or_else(|| refused(format!("`serve` is live or none, not {value:?}")))?;

@@ -78,7 +78,7 @@ impl Registry {
         let mut views: Vec<Arc<View>> = Vec::with_capacity(drafts.len());
         for name in in_order(&drafts)? {
             let draft = drafts.remove(&name).expect("each name is ordered once");
-            let columns = planner.columns(&draft.name, &draft.sql)?;
+            let columns = planner.columns(&draft.name, &draft.text)?;
             let view = draft.finish(columns, &views, &events)?;
             views.push(Arc::new(view));
         }
@@ -120,7 +120,8 @@ impl Registry {
     pub fn definitions(&self) -> Vec<ViewDefinition> {
         let definition = |view: &Arc<View>| ViewDefinition {
             name: view.name.clone(),
-            sql: view.sql.clone(),
+            // The header is a comment.
+            sql: view.text.clone(),
             key: view.key.clone(),
             materialize: view.serve == Serve::Live,
         };
@@ -152,6 +153,7 @@ struct Draft {
     area: String,
     header: header::Header,
     sql: String,
+    text: String,
     reads: Vec<String>,
 }
 
@@ -172,13 +174,14 @@ impl Draft {
             return Err(refused(&format!("names in {area}/ begin with {}", prefixes.join(" or "))));
         }
         let (header, sql) = header::parse(path, text)?;
-        let reads = plan::reads(name, sql)?;
+        let reads = plan::reads(name, text)?;
         Ok(Self {
             path: path.to_owned(),
             name: name.to_owned(),
             area: area.to_owned(),
             header,
             sql: sql.to_owned(),
+            text: text.to_owned(),
             reads,
         })
     }
@@ -191,11 +194,15 @@ impl Draft {
     ) -> Result<View> {
         let refused = |problem: String| Error::File { file: self.path.clone(), problem };
         let Draft { header, .. } = &self;
-        let named = header.key.iter().chain(header.columns.keys());
-        if let Some(column) = named.into_iter().find(|name| schema.index_of(name).is_err()) {
-            return Err(refused(format!(
-                "the header names column {column}, which the select lacks"
-            )));
+        let mut named = header.named.iter();
+        if let Some((line, column)) = named.find(|(_, name)| schema.index_of(name).is_err()) {
+            let columns: Vec<&str> =
+                schema.fields().iter().map(|field| field.name().as_str()).collect();
+            let problem = format!(
+                "the header names column {column}, which the select lacks; it has {}",
+                columns.join(", ")
+            );
+            return Err(Error::Header { file: self.path.clone(), line: *line, problem });
         }
         if header.mart == Mart::Current && header.key.is_empty() {
             return Err(refused("a current mart needs a key: one row is kept per key".into()));
@@ -230,6 +237,7 @@ impl Draft {
             column_docs: self.header.columns,
             docs: self.header.docs,
             sql: self.sql,
+            text: self.text,
             schema,
             reads: self.reads,
             fingerprint: hex::encode(&hash.finalize()[..8]),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::DFParser;
 use datafusion::sql::resolve::resolve_table_references;
 use futures::executor::block_on;
@@ -15,7 +15,7 @@ use crate::{Error, Result};
 
 /// Names of the tables in `sql`, without those it declares itself.
 pub(super) fn reads(view: &str, sql: &str) -> Result<Vec<String>> {
-    let failed = |source| Error::Plan { view: view.to_owned(), source: Box::new(source) };
+    let failed = |source| Error::plan(view, sql, &[], &source);
     let mut statements = DFParser::parse_sql(sql).map_err(failed)?;
     let statement = statements.pop_front().filter(|_| statements.is_empty()).ok_or_else(|| {
         let problem = "a view is exactly one select".to_owned();
@@ -32,7 +32,9 @@ pub(super) struct Planner {
 
 impl Planner {
     pub fn new(tables: &HashMap<String, SchemaRef>) -> Result<Self> {
-        let planner = Self { context: SessionContext::new() };
+        // Errors tell their places.
+        let config = SessionConfig::new().set_bool("datafusion.sql_parser.collect_spans", true);
+        let planner = Self { context: SessionContext::new_with_config(config) };
         for (name, schema) in tables {
             planner.declare(name, Arc::clone(schema))?;
         }
@@ -47,7 +49,13 @@ impl Planner {
 
     /// Columns of `sql`, which later views may read as `view`.
     pub fn columns(&self, view: &str, sql: &str) -> Result<SchemaRef> {
-        let failed = |source| Error::Plan { view: view.to_owned(), source: Box::new(source) };
+        let failed = |source| {
+            let schema = self.context.catalog("datafusion").and_then(|all| all.schema("public"));
+            let mut tables = schema.map(|tables| tables.table_names()).unwrap_or_default();
+            tables.sort();
+            let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+            Error::plan(view, sql, &tables, &source)
+        };
         let state = self.context.state();
         let plan = block_on(state.create_logical_plan(sql)).map_err(failed)?;
         let plan = state.optimize(&plan).map_err(failed)?;

@@ -67,6 +67,8 @@ pub struct View {
     pub docs: String,
     /// The `select`, without the header.
     pub sql: String,
+    /// The whole file: places in errors are places in it.
+    pub text: String,
     /// Columns of a row.
     pub schema: SchemaRef,
     /// Events and views it reads, by name.

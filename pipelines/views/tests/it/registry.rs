@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use millrace_engine::{Engine, EngineConfig};
 use millrace_views::{Mart, Registry, Serve};
 
 fn of(files: &[(&str, &str)]) -> Result<Registry, millrace_views::Error> {
@@ -52,12 +53,43 @@ fn what_is_wrong_is_named() {
     };
     let sql = "select shop_id, name from shop_opened";
     refused("core/shops.sql", &file("shop_id", "none", "none", sql), "dim_");
-    refused("core/dim_a.sql", &file("shop", "none", "none", sql), "column shop");
+    refused(
+        "core/dim_a.sql",
+        &file("shop", "none", "none", sql),
+        "line 3: the header names column shop, which the select lacks; it has shop_id, name",
+    );
     refused("core/dim_a.sql", &file("none", "live", "none", sql), "live view needs a key");
     refused("core/fct_a.sql", &file("shop_id", "none", "history", sql), "column position");
-    refused("core/dim_a.sql", &file("none", "none", "none", "select nam from shop_opened"), "nam");
+    refused(
+        "core/dim_a.sql",
+        &file("none", "none", "none", "select\n  nam\nfrom shop_opened"),
+        "view dim_a, line 7, column 3: there is no column \"nam\"\n  |\n7 |   nam\n  |   ^^^\n  = did you mean \"name\"?",
+    );
+    refused(
+        "core/dim_a.sql",
+        &file("none", "none", "none", "select name\nfrom shop_opend"),
+        "line 7, column 6: no relation or view is called \"shop_opend\"",
+    );
+    refused(
+        "core/dim_a.sql",
+        &file("none", "none", "none", "select name\nform shop_opened s"),
+        "view dim_a, line 7, column 1: Expected: end of statement",
+    );
     refused("core/dim_a.sql", &file("none", "none", "none", "select 1; select 2"), "exactly one");
     refused("core/dim_a.sql", &file("none", "none", "none", "select * from dim_a"), "circle");
+}
+
+#[test]
+fn what_the_engine_refuses_is_told_by_the_line_of_the_file() {
+    let sql = "select name,\n  random() as r\nfrom shop_opened";
+    let registry = of(&[("core/dim_a.sql", &file("none", "none", "none", sql))]).expect("it plans");
+    let mut engine = Engine::new(EngineConfig::default()).expect("an engine");
+    for relation in registry.relations() {
+        engine.create_relation(relation).expect("a relation");
+    }
+    let view = registry.definitions().remove(0);
+    let refused = engine.create_view(view).expect_err("it draws at random").to_string();
+    assert!(refused.starts_with("view dim_a, line 7, column 3: random() is not"), "{refused}");
 }
 
 #[test]

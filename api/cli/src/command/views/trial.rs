@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use datafusion::prelude::{CsvReadOptions, ParquetReadOptions};
 use millrace_oracle::{End, Order, Outcome, Table, Trial, session, sorted};
 
-use crate::args::{Output, TableFile, TryView};
+use crate::args::{Output, TableFile, TryView, is_name};
 use crate::output::batch;
 
 /// # Errors
@@ -32,7 +32,9 @@ pub async fn run(view: &TryView, output: Output) -> Result<()> {
         let key = view.keys.iter().find(|key| key.table == file.name);
         tables.push(read(file, key.map_or(&[], |key| &key.columns)).await?);
     }
+    let name = view.sql.file_stem().map(|stem| stem.to_string_lossy().to_lowercase());
     let trial = Trial {
+        name: name.filter(|name| is_name(name)).unwrap_or_else(|| "view".to_owned()),
         tables,
         views: Vec::new(),
         sql,
@@ -40,6 +42,7 @@ pub async fn run(view: &TryView, output: Output) -> Result<()> {
         churn: view.churn,
         seed: view.seed,
         verify: view.verify,
+        strict: view.strict,
     };
     let outcome = trial.run().await.with_context(|| format!("trying {path}"))?;
     tell(&trial, &outcome)?;

@@ -77,7 +77,9 @@ impl Lowering<'_> {
                 self.only_not_in(graph, left, left_key, (right, Arc::clone(key)), schema)?
             }
             (true, [_, _, ..]) => {
-                return Err(self.unsupported(&plan.display(), "write not exists instead of not in"));
+                let place = self.text.words(&["not", "in"]);
+                let instead = "write not exists instead of not in";
+                return Err(self.unsupported(&plan.display(), place, instead));
             }
             _ => node,
         };
@@ -108,7 +110,8 @@ impl Lowering<'_> {
             if types[0] != types[1] {
                 let common = comparison_coercion(&types[0], &types[1]).ok_or_else(|| {
                     let instead = format!("cast one of the keys: {} is not {}", types[0], types[1]);
-                    self.unsupported(&plan.display(), &instead)
+                    let place = self.text.expression(left_key);
+                    self.unsupported(&plan.display(), place, &instead)
                 })?;
                 for (side, schema) in key.iter_mut().zip(schemas) {
                     *side = cast(Arc::clone(side), schema, common.clone())?;

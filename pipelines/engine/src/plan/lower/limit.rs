@@ -27,7 +27,12 @@ impl Lowering<'_> {
         let (SkipType::Literal(skip), FetchType::Literal(fetch)) =
             (limit.get_skip_type()?, limit.get_fetch_type()?)
         else {
-            return Err(self.unsupported(&plan.display(), "write the number of rows itself"));
+            let place = self.text.words(&["limit"]).or_else(|| self.text.words(&["offset"]));
+            return Err(self.unsupported(
+                &plan.display(),
+                place,
+                "write the number of rows itself",
+            ));
         };
         let cut = Cut { skip: skip as u64, fetch: fetch.map(|fetch| fetch as u64) };
         self.cut(graph, plan, &limit.input, cut)

@@ -219,7 +219,11 @@ impl Lowering<'_> {
             let data_type = unnest.input.schema().field(list.column).data_type();
             if !has_levels(data_type, list.depth) {
                 let instead = format!("cast {data_type} to a list before it is unnested");
-                return Err(self.unsupported(&plan.display(), &instead));
+                return Err(self.unsupported(
+                    &plan.display(),
+                    self.text.call("unnest", &[]),
+                    &instead,
+                ));
             }
         }
         let nulls = unnest.options.null_handling;

@@ -23,6 +23,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
+use crate::fault::{Fault, Place, Text};
 use crate::graph::{Graph, NodeId};
 use crate::operator::Operator;
 use crate::{EngineConfig, Error, Result};
@@ -33,6 +34,7 @@ pub(crate) type Catalog = HashMap<String, NodeId>;
 /// What a view's lowering needs to know.
 struct Lowering<'a> {
     view: &'a str,
+    text: &'a Text<'a>,
     catalog: &'a Catalog,
     config: &'a EngineConfig,
     /// What queries are run with that are not kept by operators.
@@ -45,10 +47,10 @@ pub(crate) fn lower(
     catalog: &Catalog,
     config: &EngineConfig,
     state: &Arc<SessionState>,
-    view: &str,
+    (view, text): (&str, &Text<'_>),
     plan: &LogicalPlan,
 ) -> Result<NodeId> {
-    Lowering { view, catalog, config, state }.lower(graph, plan)
+    Lowering { view, text, catalog, config, state }.lower(graph, plan)
 }
 
 /// An expression over columns of `schema`, ready to be evaluated.
@@ -79,12 +81,19 @@ fn definition_of(logical: &[Expr], physical: &[Arc<dyn PhysicalExpr>]) -> String
 }
 
 impl Lowering<'_> {
-    fn unsupported(&self, construct: &dyn std::fmt::Display, instead: &str) -> Error {
-        Error::Unsupported {
-            view: self.view.to_owned(),
-            construct: construct.to_string(),
-            instead: instead.to_owned(),
-        }
+    /// The refusal of a plan node or expression that stands at `place`.
+    fn unsupported(
+        &self,
+        construct: &dyn std::fmt::Display,
+        place: Option<Place>,
+        instead: &str,
+    ) -> Error {
+        let problem = format!("{construct} is not supported");
+        Error::Unsupported(Box::new(Fault::of_view(self.view, problem, place).with_help(instead)))
+    }
+
+    fn unsupported_expression(&self, expression: &Expr, instead: &str) -> Error {
+        self.unsupported(expression, self.text.expression(expression), instead)
     }
 
     /// An expression over columns of `schema`; subqueries that are left in it cannot be kept.
@@ -95,6 +104,7 @@ impl Lowering<'_> {
         if expression.exists(is_subquery)? {
             return Err(self.unsupported(
                 &"a subquery inside an expression",
+                self.text.expression(expression),
                 "make it a view of its own and join it (a one-row view with cross join)",
             ));
         }
@@ -113,7 +123,7 @@ impl Lowering<'_> {
     fn lower(&self, graph: &mut Graph, plan: &LogicalPlan) -> Result<NodeId> {
         let first_new = graph.nodes.len();
         match self.operator(graph, plan) {
-            Err(refusal @ Error::Unsupported { .. }) => {
+            Err(Error::Unsupported(refusal)) => {
                 graph.truncate(first_new);
                 self.recompute(graph, plan, refusal)
             }
@@ -137,14 +147,17 @@ impl Lowering<'_> {
             LogicalPlan::Limit(limit) => self.limit(graph, plan, limit),
             LogicalPlan::Window(window) => self.window(graph, plan, window),
             LogicalPlan::Distinct(_) => {
-                Err(self
-                    .unsupported(&plan.display(), "write group by with first_value(x order by y)"))
+                let instead = "write group by with first_value(x order by y)";
+                Err(self.unsupported(&plan.display(), self.text.words(&["distinct"]), instead))
             }
-            LogicalPlan::RecursiveQuery(_) => {
-                Err(self.unsupported(&plan.display(), "write a fixed number of joins"))
+            LogicalPlan::RecursiveQuery(query) => {
+                let named = || self.text.words(&[&query.name, "as"]);
+                let place = self.text.words(&["recursive"]).or_else(named);
+                Err(self.unsupported(&plan.display(), place, "write a fixed number of joins"))
             }
             _ => Err(self.unsupported(
                 &plan.display(),
+                None,
                 "write it with select, join, union all and group by",
             )),
         }

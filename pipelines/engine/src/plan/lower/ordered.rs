@@ -62,9 +62,10 @@ impl Lowering<'_> {
         for ((expression, _), sort) in order.iter().zip(ordered.order) {
             let field = SortField::new(expression.data_type(&source.schema)?);
             if !RowConverter::supports_fields(&[field]) {
-                return Err(
-                    self.unsupported(&sort.expr, "order by columns whose values have an order")
-                );
+                return Err(self.unsupported_expression(
+                    &sort.expr,
+                    "order by columns whose values have an order",
+                ));
             }
         }
         let plain: Vec<usize> = partition

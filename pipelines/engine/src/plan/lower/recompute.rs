@@ -13,6 +13,7 @@ use datafusion::logical_expr::{LogicalPlan, TableScan};
 
 use super::{Catalog, Lowering, arrow_schema, boxed};
 use crate::consolidation::Consolidation;
+use crate::fault::Fault;
 use crate::graph::{Graph, NodeId, NodeSpec, Placement};
 use crate::operator::{Recompute, RecomputeSpec, execute, input_name};
 use crate::plan::table::DeclaredTable;
@@ -71,10 +72,10 @@ impl Lowering<'_> {
         &self,
         graph: &mut Graph,
         plan: &LogicalPlan,
-        refusal: Error,
+        refusal: Box<Fault>,
     ) -> Result<NodeId> {
         if self.config.recompute_rows_max == 0 {
-            return Err(refusal);
+            return Err(Error::Unsupported(refusal));
         }
         let mut inputs = Inputs::default();
         let query = match plan {
@@ -90,13 +91,14 @@ impl Lowering<'_> {
             rows_max: self.config.recompute_rows_max,
             state: Arc::clone(self.state),
         };
-        let reason = refusal.to_string();
+        let reason = refusal.brief();
         if inputs.nodes.is_empty() {
             return self.run_once(graph, plan);
         }
         // What batch SQL cannot run either is told now, not with the first row.
         Recompute::new(spec.clone())?.run().map_err(|error| {
-            self.unsupported(&plan.display(), &format!("nor does batch SQL answer it: {error}"))
+            let instead = format!("nor does batch SQL answer it: {error}");
+            self.unsupported(&plan.display(), refusal.place.clone(), &instead)
         })?;
         graph.add(NodeSpec {
             definition: format!("recompute {}", spec.plan.display_indent_schema()),

@@ -91,7 +91,7 @@ impl Lowering<'_> {
         column: &Column,
     ) -> Result<Source> {
         if !subquery.outer_ref_columns.is_empty() {
-            return Err(self.unsupported(
+            return Err(self.unsupported_expression(
                 &Expr::ScalarSubquery(subquery.clone()),
                 "join the subquery, grouped by the columns it is compared with",
             ));

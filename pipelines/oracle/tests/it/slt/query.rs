@@ -44,8 +44,17 @@ pub async fn verdict(session: &mut Session, sql: &str) -> Verdict {
     };
     let sql = sql.trim_end().trim_end_matches(';').to_owned();
     let (tables, views) = (inputs.tables, inputs.views);
-    let trial =
-        Trial { tables, views, sql, epochs: EPOCHS, churn: CHURN, seed: SEED, verify: true };
+    let trial = Trial {
+        name: "view".to_owned(),
+        tables,
+        views,
+        sql,
+        epochs: EPOCHS,
+        churn: CHURN,
+        seed: SEED,
+        verify: true,
+        strict: false,
+    };
     let plan = match trial.batch_plan().await {
         Ok(plan) => plan,
         Err(error) => {
@@ -84,11 +93,15 @@ async fn run(trial: &Trial) -> Tried {
             return Tried::BothFailed;
         }
         Ok(Ok(outcome)) => kept(&outcome),
-        Ok(Err(Error::Engine(EngineError::Unsupported { construct, .. }))) => {
-            Verdict::Skipped(format!("not supported: {}", class_of(&construct)))
+        Ok(Err(Error::Engine(EngineError::Unsupported(fault)))) => {
+            let construct = fault.problem.trim_end_matches(" is not supported");
+            Verdict::Skipped(format!("not supported: {}", class_of(construct)))
         }
-        Ok(Err(Error::Engine(EngineError::Definition { problem, .. }))) => {
-            Verdict::Skipped(format!("refused: {}", without_names(&problem)))
+        Ok(Err(Error::Engine(EngineError::Definition(fault)))) => {
+            Verdict::Skipped(format!("refused: {}", without_names(&fault.problem)))
+        }
+        Ok(Err(Error::Engine(EngineError::Plan { cause, .. }))) => {
+            Verdict::Skipped(format!("refused: {}", head(&cause.to_string())))
         }
         Ok(Err(error)) => Verdict::Skipped(format!("refused: {}", reason(&error))),
         Err(panic) => {

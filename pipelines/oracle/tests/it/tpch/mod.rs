@@ -91,6 +91,7 @@ async fn the_queries_of_tpch_are_kept() -> Result<()> {
             let is_read =
                 |table: &&Table| references.iter().any(|name| name.table() == table.name());
             let trial = Trial {
+                name: format!("q{number}"),
                 tables: tables.iter().filter(is_read).cloned().collect(),
                 views: Vec::new(),
                 sql: (*sql).to_owned(),
@@ -98,6 +99,7 @@ async fn the_queries_of_tpch_are_kept() -> Result<()> {
                 churn: 0.4,
                 seed,
                 verify: true,
+                strict: true,
             };
             let outcome = trial.run().await.with_context(|| format!("q{number}, seed {seed}"))?;
             let is_right = matches!(outcome.end, End::Same | End::Admissible(_));

@@ -118,7 +118,7 @@ impl<'a> Calls<'a> {
     }
 
     fn unsupported(&self, call: &AggregateFunction, instead: &str) -> Error {
-        self.lowering.unsupported(&Expr::AggregateFunction(call.clone()), instead)
+        self.lowering.unsupported_expression(&Expr::AggregateFunction(call.clone()), instead)
     }
 
     fn check_sortable(&self, call: &AggregateFunction, fields: &[SortField]) -> Result<()> {

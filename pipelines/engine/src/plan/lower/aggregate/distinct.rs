@@ -109,7 +109,7 @@ impl Lowering<'_> {
         let values = call.params.args.iter().filter(|value| !is_literal(value));
         let values: Vec<Expr> = values.map(|value| under_cast(value).0).collect();
         if call.params.order_by.iter().any(|sort| !values.contains(&sort.expr)) {
-            return Err(self.unsupported(
+            return Err(self.unsupported_expression(
                 &Expr::AggregateFunction(call.clone()),
                 "order different values by themselves",
             ));

@@ -35,7 +35,9 @@ impl Lowering<'_> {
         let sets = sets.filter(|sets| keys.len() <= COLUMNS_MAX && sets.len() <= SETS_MAX);
         let sets = sets.ok_or_else(|| {
             let construct = Expr::GroupingSet(set.clone());
-            self.unsupported(&construct, "group by fewer sets at once")
+            let kinds = [&["rollup"][..], &["cube"], &["grouping", "sets"]];
+            let place = kinds.iter().find_map(|words| self.text.words(words));
+            self.unsupported(&construct, place, "group by fewer sets at once")
         })?;
         let mut seen: HashMap<&[bool], u64> = HashMap::new();
         let mut inputs = Vec::new();

@@ -129,7 +129,7 @@ impl Lowering<'_> {
         match expression {
             Expr::Alias(alias) => self.function(&alias.expr),
             Expr::AggregateFunction(call) => Ok(call.clone()),
-            _ => Err(self.unsupported(expression, "write an aggregate function")),
+            _ => Err(self.unsupported_expression(expression, "write an aggregate function")),
         }
     }
 }

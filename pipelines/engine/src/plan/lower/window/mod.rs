@@ -36,7 +36,7 @@ impl Lowering<'_> {
         let mut shared: Vec<(&WindowFunction, Kind, Vec<usize>)> = Vec::new();
         for (at, expression) in window.window_expr.iter().enumerate() {
             let Some(call) = call_of(expression) else {
-                return Err(self.unsupported(expression, "write a window function"));
+                return Err(self.unsupported_expression(expression, "write a window function"));
             };
             let kind = self.kind(call, &window.input, &window.schema.fields()[width + at])?;
             let is_shared = |(other, kinds, _): &&mut (&WindowFunction, Kind, Vec<usize>)| {
