@@ -66,6 +66,8 @@ pub struct Relay {
 #[serde(deny_unknown_fields)]
 pub struct Pipeline {
     pub checkpoint_seconds: u64,
+    pub workers: usize,
+    pub state_megabytes_max: usize,
     pub log_copy: bool,
 }
 
@@ -140,6 +142,9 @@ impl Settings {
         }
         if self.pipeline.checkpoint_seconds == 0 {
             problems.push("pipeline.checkpoint_seconds must be at least 1".to_owned());
+        }
+        if self.pipeline.workers == 0 {
+            problems.push("pipeline.workers must be at least 1".to_owned());
         }
         for (name, url) in
             [("postgres.url", &self.postgres.url), ("clickhouse.url", &self.clickhouse.url)]

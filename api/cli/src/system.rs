@@ -264,6 +264,10 @@ async fn start_pipeline(
     marts.raw_days_kept = settings.clickhouse.retention_days;
     let mut options = PipelineOptions::new(registry, &folders.pipeline, Arc::clone(&clock));
     options.checkpoint_interval = Duration::from_secs(settings.pipeline.checkpoint_seconds);
+    options.engine.workers = settings.pipeline.workers;
+    if settings.pipeline.state_megabytes_max > 0 {
+        options.engine.state_bytes_max = settings.pipeline.state_megabytes_max << 20;
+    }
     options.marts = Some(marts);
     let feeds = feed::log(&endpoints.kafka_brokers, folders, settings.pipeline.log_copy, clock)?;
     Ok(Pipeline::start(options, feeds).await?)
