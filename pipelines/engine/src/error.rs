@@ -132,6 +132,14 @@ pub enum Error {
         /// Rows that new views have yet to take in.
         rows_waiting: usize,
     },
+    /// The engine that a view was filled by stands elsewhere.
+    #[error(
+        "view {view} was filled by an engine at another cut or time; step it to this engine's first"
+    )]
+    Apart {
+        /// The view.
+        view: String,
+    },
     /// The threads of the workers cannot be had.
     #[error("{workers} workers cannot be started: {source}; ask for fewer")]
     Threads {
@@ -253,6 +261,7 @@ impl Error {
             Self::HasReaders { .. } => "has_readers",
             Self::Reader { .. } => "reader",
             Self::Filling { .. } => "filling",
+            Self::Apart { .. } => "apart",
             Self::Threads { .. } => "threads",
             Self::TooLarge { .. } => "too_large",
             Self::OverLimit { .. } => "over_limit",
@@ -263,6 +272,27 @@ impl Error {
             Self::Damaged { .. } => "damaged",
             Self::NoUsableCheckpoint { .. } => "no_usable_checkpoint",
             Self::StateMissing { .. } => "state_missing",
+        }
+    }
+
+    /// The view whose definition is to blame.
+    pub fn view(&self) -> Option<&str> {
+        match self {
+            Self::Plan { fault, .. } | Self::Definition(fault) | Self::Unsupported(fault) => {
+                fault.view()
+            }
+            Self::HistoryGone { view, .. } | Self::StateMissing { view, .. } => Some(view),
+            Self::Reader { reader, .. } => Some(reader),
+            _ => None,
+        }
+    }
+
+    /// Whether a view, or one that reads it, needs rows that have passed: [`crate::Engine::adopt_view`] brings them.
+    pub fn is_history_gone(&self) -> bool {
+        match self {
+            Self::HistoryGone { .. } => true,
+            Self::Reader { source, .. } => source.is_history_gone(),
+            _ => false,
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
+use super::adopt::Filled;
 use super::{Engine, Version, View};
 use crate::consolidation::Consolidation;
 use crate::fault::{Fault, Text, closest, two_columns};
@@ -14,7 +15,7 @@ use crate::plan::{self, CLOCK, CLOCK_KEY};
 use crate::{Error, Relation, RelationKind, Result, ViewDefinition};
 
 impl Engine {
-    fn require_free(&self, name: &str) -> Result<()> {
+    pub(super) fn require_free(&self, name: &str) -> Result<()> {
         if self.catalog.contains_key(name) {
             return Err(Error::NameTaken { name: name.to_owned() });
         }
@@ -93,7 +94,12 @@ impl Engine {
     pub fn create_view(&mut self, definition: ViewDefinition) -> Result<()> {
         self.require_free(&definition.name)?;
         let first_new = self.graph.nodes.len();
-        let current = self.version(definition).inspect_err(|_| self.graph.truncate(first_new))?;
+        let current =
+            self.version(definition, None).inspect_err(|_| self.graph.truncate(first_new))?;
+        self.add_view(current)
+    }
+
+    pub(super) fn add_view(&mut self, current: Version) -> Result<()> {
         self.planner.declare(&current.definition.name, Arc::clone(&current.schema))?;
         self.catalog.insert(current.definition.name.clone(), current.node);
         self.views.push(View { current, next: None, is_stopped: false });
@@ -137,13 +143,9 @@ impl Engine {
         let readers = self.readers(index);
         let first_new = self.graph.nodes.len();
         let mut next: Vec<(usize, Version)> = Vec::new();
-        let outcome = self.next_versions(index, definition, &readers, &mut next);
+        let outcome = self.next_versions(index, definition, &readers, None, &mut next);
         if outcome.is_err() {
-            for (index, _) in &next {
-                let Version { definition, node, schema } = self.views[*index].current.clone();
-                self.redeclare(&definition.name, node, schema)?;
-            }
-            self.graph.truncate(first_new);
+            self.take_back(&next, first_new)?;
             return outcome;
         }
         for (index, version) in next {
@@ -158,22 +160,34 @@ impl Engine {
         Ok(())
     }
 
+    /// Declares views as they were before `next`, whose nodes begin at `first_new`.
+    pub(super) fn take_back(&mut self, next: &[(usize, Version)], first_new: NodeId) -> Result<()> {
+        for (index, _) in next {
+            let Version { definition, node, schema } = self.views[*index].current.clone();
+            self.redeclare(&definition.name, node, schema)?;
+        }
+        self.graph.truncate(first_new);
+        Ok(())
+    }
+
     /// The new versions of a view and of those that read it, each declared for the ones after it.
-    fn next_versions(
+    pub(super) fn next_versions(
         &mut self,
         index: usize,
         definition: ViewDefinition,
         readers: &[usize],
+        mut filled: Option<&mut Filled<'_>>,
         next: &mut Vec<(usize, Version)>,
     ) -> Result<()> {
         let name = definition.name.clone();
-        let version = self.version(definition)?;
+        let version = self.version(definition, filled.as_deref_mut())?;
         self.redeclare(&name, version.node, Arc::clone(&version.schema))?;
         next.push((index, version));
         for reader in readers {
             let definition = self.views[*reader].current.definition.clone();
             let reader_name = definition.name.clone();
-            let version = self.version(definition).map_err(|error| Error::Reader {
+            let version = self.version(definition, filled.as_deref_mut());
+            let version = version.map_err(|error| Error::Reader {
                 view: name.clone(),
                 reader: reader_name.clone(),
                 source: Box::new(error),
@@ -191,13 +205,13 @@ impl Engine {
         Ok(())
     }
 
-    fn index_of(&self, name: &str) -> Result<usize> {
+    pub(super) fn index_of(&self, name: &str) -> Result<usize> {
         let index = self.views.iter().position(|view| view.current.definition.name == name);
         index.ok_or_else(|| Error::UnknownView { name: name.to_owned() })
     }
 
     /// Views that read the view at `index`, directly or not, in the order of their creation.
-    fn readers(&self, index: usize) -> Vec<usize> {
+    pub(super) fn readers(&self, index: usize) -> Vec<usize> {
         let node = self.views[index].current.node;
         let reads = |other: &usize| {
             *other != index && self.upstream(self.views[*other].current.node).contains(&node)
@@ -222,9 +236,16 @@ impl Engine {
         }
     }
 
-    /// Adds the operators of a definition to the graph.
-    fn version(&mut self, definition: ViewDefinition) -> Result<Version> {
+    /// Adds the operators of a definition to the graph, with the state of those that `filled` has.
+    pub(super) fn version(
+        &mut self,
+        definition: ViewDefinition,
+        filled: Option<&mut Filled<'_>>,
+    ) -> Result<Version> {
         let (node, schema) = self.lower_view(&definition)?;
+        if let Some(Filled { graph, first_new }) = filled {
+            self.graph.adopt(&definition.name, *first_new, graph)?;
+        }
         if self.epoch > 0
             && let Some(relation) = self.graph.missing_history(node, false)
         {

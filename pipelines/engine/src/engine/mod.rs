@@ -1,5 +1,6 @@
 //! The engine: relations in, views out, one epoch at a time.
 
+mod adopt;
 mod define;
 mod limit;
 mod report;
@@ -10,10 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
 
 use crate::checkpoint::Manifest;
 use crate::graph::{Graph, NodeId, Phase};
-use crate::plan::{CLOCK, Catalog, Planner, clock_row};
+use crate::plan::{CLOCK, Catalog, Planner, clock_row, clock_time};
 use crate::state::{concat, consolidate, going_first, new_batch};
 use crate::{
     Cut, Delta, Epoch, EpochChanges, Error, RelationKind, Result, Snapshot, StoppedView,
@@ -324,6 +326,23 @@ impl Engine {
     /// The last epoch applied, 0 before the first.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// Whether new views have yet to catch up.
+    pub fn is_filling(&self) -> bool {
+        self.epoch > 0 && self.graph.is_filling()
+    }
+
+    /// Rows that new views have yet to take in; 0 until their filling has begun.
+    pub fn rows_waiting(&self) -> usize {
+        self.graph.rows_waiting()
+    }
+
+    /// The time of the last epoch; none before the first.
+    pub fn now(&self) -> Option<DateTime<Utc>> {
+        let (clock, _) = self.relations[CLOCK];
+        let rows = self.graph.operators(clock).filter_map(|operator| operator.rows()?.ok());
+        rows.flatten().find_map(|row| clock_time(&row.batch))
     }
 
     /// How far the inputs have been read.

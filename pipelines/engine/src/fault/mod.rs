@@ -31,6 +31,11 @@ impl Fault {
         Self { subject: format!("view {view}"), problem: problem.into(), place, help: None }
     }
 
+    /// The view, where it is one.
+    pub fn view(&self) -> Option<&str> {
+        self.subject.strip_prefix("view ")
+    }
+
     pub(crate) fn with_help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }

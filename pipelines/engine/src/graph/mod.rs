@@ -1,5 +1,6 @@
 //! The operators of all views as one graph, shared where views compute the same.
 
+mod adopt;
 mod exchange;
 mod fill;
 mod keep;

@@ -84,6 +84,11 @@ pub(crate) trait Operator: Send {
         self.rows().is_some()
     }
 
+    /// Whether what it gives may depend on the order in which its rows came, as sums of floats do.
+    fn depends_on_order(&self) -> bool {
+        false
+    }
+
     /// The rows as shared chunks, where the operator is a view that keeps them.
     fn snapshot(&self) -> Option<Vec<SnapshotChunk>> {
         None

@@ -115,6 +115,10 @@ impl Operator for Recompute {
         "recompute"
     }
 
+    fn depends_on_order(&self) -> bool {
+        true
+    }
+
     fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         for (input, change) in inputs.iter().enumerate() {
             self.take_in(input, change.deltas)?;

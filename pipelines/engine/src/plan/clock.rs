@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, TimestampNanosecondArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, TimestampNanosecondArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampNanosecondType};
 use chrono::{DateTime, Utc};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Spans};
@@ -38,6 +38,12 @@ pub(crate) fn clock_row(now: DateTime<Utc>) -> Option<RecordBatch> {
     let columns: Vec<ArrayRef> =
         vec![Arc::new(Int64Array::from(vec![0])), Arc::new(now.with_timezone("+00:00"))];
     RecordBatch::try_new(clock_schema(), columns).ok()
+}
+
+/// The time in rows of [`CLOCK`]; none where there is no row.
+pub(crate) fn clock_time(rows: &RecordBatch) -> Option<DateTime<Utc>> {
+    let times = rows.column_by_name(NOW)?.as_primitive_opt::<TimestampNanosecondType>()?;
+    times.values().first().map(|at| DateTime::from_timestamp_nanos(*at))
 }
 
 /// The plan with subqueries over the clock in place of functions of the time.

@@ -8,7 +8,7 @@ mod optimize;
 mod ranks;
 mod table;
 
-pub(crate) use clock::{CLOCK, CLOCK_KEY, clock_row, clock_schema};
+pub(crate) use clock::{CLOCK, CLOCK_KEY, clock_row, clock_schema, clock_time};
 pub(crate) use lower::{Catalog, lower};
 
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! Integration tests of the engine, in one binary.
 
+mod adopt;
 mod checkpoint;
 mod classes;
 mod clock;

@@ -264,6 +264,13 @@ impl Operator for Aggregate {
         }
     }
 
+    fn depends_on_order(&self) -> bool {
+        self.spec.calls.iter().any(|call| match &call.function {
+            Function::Sum { input, .. } | Function::Average { input, .. } => input.is_floating(),
+            _ => false,
+        })
+    }
+
     fn apply(&mut self, inputs: &[Change<'_>]) -> Result<Vec<Delta>> {
         if self.is_global() && !self.has_started {
             let empty = self.groups.encode(&[], 1)?;
