@@ -33,7 +33,7 @@ const SALES_PER_CUSTOMER: usize = 4;
 /// Rows of an epoch while state is built up, and of one while the shops are open.
 const BUILDING: usize = 20_000;
 const LIVE: usize = 100;
-const LIVE_EPOCHS: usize = 1000;
+const LIVE_EPOCHS: usize = 300;
 
 /// Ten families of five views that share no state but their joins.
 fn views() -> Vec<ViewDefinition> {
