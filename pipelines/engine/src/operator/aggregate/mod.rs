@@ -28,21 +28,31 @@ use crate::checkpoint::{PieceReader, PieceWriter};
 use crate::state::{KeyTable, NONE, new_batch};
 use crate::{Delta, Error, Result};
 
+/// What is known of a group besides its states.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    rows: i64,
+    /// Place in `touched`, [`NONE`] where not touched.
+    place: u32,
+    /// Whether it has changed since the last checkpoint.
+    is_dirty: bool,
+}
+
+impl Standing {
+    const NEW: Self = Self { rows: 0, place: NONE, is_dirty: false };
+}
+
 /// Keeps groups.
 pub(crate) struct Aggregate {
     spec: AggregateSpec,
     groups: KeyTable,
-    /// Rows of each group.
-    rows: Vec<i64>,
+    standing: Vec<Standing>,
     states: Vec<Box<dyn GroupState>>,
     /// Groups this epoch has looked at, in order, with the rows they had before.
     touched: Vec<u32>,
     rows_before: Vec<i64>,
-    /// Place in `touched` by group, [`NONE`] where not touched.
-    places: Vec<u32>,
     /// Groups changed and keys gone since the last checkpoint.
     dirty: Vec<u32>,
-    is_dirty: Vec<bool>,
     gone: Vec<Box<[u8]>>,
     /// Set when so many keys went that the next checkpoint had better hold all groups.
     must_save_all: bool,
@@ -61,13 +71,11 @@ impl Aggregate {
         Ok(Self {
             spec,
             groups,
-            rows: Vec::new(),
+            standing: Vec::new(),
             states,
             touched: Vec::new(),
             rows_before: Vec::new(),
-            places: Vec::new(),
             dirty: Vec::new(),
-            is_dirty: Vec::new(),
             gone: Vec::new(),
             must_save_all: false,
             has_started: false,
@@ -80,10 +88,8 @@ impl Aggregate {
 
     fn grow(&mut self) {
         let slots = self.groups.slots();
-        if slots > self.rows.len() {
-            self.rows.resize(slots, 0);
-            self.places.resize(slots, NONE);
-            self.is_dirty.resize(slots, false);
+        if slots > self.standing.len() {
+            self.standing.resize(slots, Standing::NEW);
             self.states.iter_mut().for_each(|state| state.grow(slots));
         }
     }
@@ -91,11 +97,11 @@ impl Aggregate {
     fn touch(&mut self, ids: &[u32]) {
         let first = self.touched.len();
         for id in ids {
-            let place = &mut self.places[*id as usize];
+            let Standing { rows, place, .. } = &mut self.standing[*id as usize];
             if *place == NONE {
                 *place = self.touched.len() as u32;
                 self.touched.push(*id);
-                self.rows_before.push(self.rows[*id as usize]);
+                self.rows_before.push(*rows);
             }
         }
         let new = &self.touched[first..];
@@ -124,9 +130,10 @@ impl Aggregate {
         let weights = delta.weight_values();
         match weights {
             _ if input > 0 => {}
-            None => ids.iter().for_each(|id| self.rows[*id as usize] += 1),
+            None => ids.iter().for_each(|id| self.standing[*id as usize].rows += 1),
             Some(weights) => {
-                ids.iter().zip(weights).for_each(|(id, weight)| self.rows[*id as usize] += weight);
+                let rows = ids.iter().zip(weights);
+                rows.for_each(|(id, weight)| self.standing[*id as usize].rows += weight);
             }
         }
         let calls = self.spec.calls.iter().zip(&mut self.states);
@@ -157,7 +164,7 @@ impl Aggregate {
         // Places and ids of the groups that stay: first in both lists, so that they stand in the same order.
         let (mut old, mut new) = (Vec::new(), Vec::new());
         for (at, id) in self.touched.iter().enumerate() {
-            let rows = self.rows[*id as usize];
+            let rows = self.standing[*id as usize].rows;
             if rows < 0 {
                 let key = new_batch(&self.key_schema(), self.groups.columns(&[*id])?, 1)?;
                 let row = super::output::show_row(&key, 0);
@@ -229,16 +236,16 @@ impl Aggregate {
         let touched = std::mem::take(&mut self.touched);
         self.states.iter_mut().for_each(|state| state.settle(&touched));
         for id in touched {
-            let slot = id as usize;
-            self.places[slot] = NONE;
-            if self.rows[slot] == 0 && !self.is_global() {
+            let is_global = self.is_global();
+            let standing = &mut self.standing[id as usize];
+            standing.place = NONE;
+            if standing.rows == 0 && !is_global {
                 if !self.must_save_all {
                     self.gone.push(self.groups.bytes(id).into());
                 }
                 self.groups.remove(id);
                 self.states.iter_mut().for_each(|state| state.reset(id));
-            } else if !self.is_dirty[slot] {
-                self.is_dirty[slot] = true;
+            } else if !std::mem::replace(&mut standing.is_dirty, true) {
                 self.dirty.push(id);
             }
         }
@@ -290,7 +297,7 @@ impl Operator for Aggregate {
 
     fn state_bytes(&self) -> usize {
         let states: usize = self.states.iter().map(|state| state.state_bytes()).sum();
-        self.groups.state_bytes() + self.rows.capacity() * 8 + self.places.capacity() * 5 + states
+        self.groups.state_bytes() + self.standing.capacity() * size_of::<Standing>() + states
     }
 
     fn save(&mut self, pieces: &mut PieceWriter<'_>) -> Result<()> {

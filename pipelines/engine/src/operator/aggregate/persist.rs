@@ -15,7 +15,7 @@ impl Aggregate {
     fn saved_batch(&self, ids: &[u32]) -> Result<RecordBatch> {
         let mut keys = BinaryBuilder::new();
         ids.iter().for_each(|id| keys.append_value(self.groups.bytes(*id)));
-        let rows: Int64Array = ids.iter().map(|id| self.rows[*id as usize]).collect();
+        let rows: Int64Array = ids.iter().map(|id| self.standing[*id as usize].rows).collect();
         let mut columns: Vec<ArrayRef> = vec![Arc::new(keys.finish()), Arc::new(rows)];
         for state in &self.states {
             columns.extend(state.save(ids)?);
@@ -35,7 +35,7 @@ impl Aggregate {
             keys.iter().map(|key| self.groups.insert_bytes(key.unwrap_or_default())).collect();
         self.grow();
         for (row, id) in ids.iter().enumerate() {
-            self.rows[*id as usize] = rows.value(row);
+            self.standing[*id as usize].rows = rows.value(row);
         }
         let mut columns = &batch.columns()[2..];
         for state in &mut self.states {
@@ -48,7 +48,7 @@ impl Aggregate {
     pub(super) fn save_groups(&mut self, pieces: &mut PieceWriter<'_>) -> Result<()> {
         let gone = std::mem::take(&mut self.gone);
         let mut dirty = std::mem::take(&mut self.dirty);
-        dirty.iter().for_each(|id| self.is_dirty[*id as usize] = false);
+        dirty.iter().for_each(|id| self.standing[*id as usize].is_dirty = false);
         dirty.retain(|id| self.groups.find_bytes(self.groups.bytes(*id)) == *id);
         dirty.sort_unstable();
         dirty.dedup();
@@ -68,7 +68,7 @@ impl Aggregate {
                 let id = self.groups.find_bytes(&key);
                 if id != NONE {
                     self.groups.remove(id);
-                    self.rows[id as usize] = 0;
+                    self.standing[id as usize].rows = 0;
                     self.states.iter_mut().for_each(|state| state.reset(id));
                 }
             }

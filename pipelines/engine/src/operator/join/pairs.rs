@@ -55,13 +55,13 @@ impl Join {
         if self.sides[other].rows.len() == 0 {
             return Ok(());
         }
+        let first = self.sides[other].rows.first_of_all(&probe.keys);
         let mut pairs = Pairs::default();
         for row in 0..probe.delta.num_rows() {
             if probe.has_null_key[row] {
                 continue;
             }
-            let partners = &self.sides[other].rows;
-            let mut entry = partners.first(probe.keys.row(row), probe.keys.hashes[row]);
+            let mut entry = first[row];
             while entry != NONE {
                 pairs.rows.push(row as u32);
                 pairs.entries.push(entry);

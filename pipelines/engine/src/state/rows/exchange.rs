@@ -33,9 +33,18 @@ impl RowStore {
             keys.row(one) == keys.row(other)
                 && identities.as_ref().is_none_or(|all| all.row(one) == all.row(other))
         };
+        // Until this is over no key goes: what is found now stays found.
+        let known = match &identities {
+            Some(_) => vec![NONE; rows],
+            None => self.first_of_all(keys),
+        };
+        let find = |store: &Self, row: usize| match known[row] {
+            NONE => store.find_identical(keys, identities.as_ref(), row),
+            entry => entry,
+        };
         let mut vacated: Vec<(EntryId, usize)> = Vec::new();
         for row in (0..rows).filter(|row| weight(*row) < 0) {
-            let entry = self.find_identical(keys, identities.as_ref(), row);
+            let entry = find(self, row);
             if weight(row) < -1 || entry == NONE || self.rows[entry as usize].chunk == NONE {
                 return Ok(Err(row));
             }
@@ -61,7 +70,7 @@ impl RowStore {
             });
             let entry = match expected {
                 Some((entry, _)) => *entry,
-                None => self.find_identical(keys, identities.as_ref(), row),
+                None => find(self, row),
             };
             if entry == NONE {
                 let key = self.keys.insert(keys.row(row), keys.hashes[row]);

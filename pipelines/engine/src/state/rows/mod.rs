@@ -130,6 +130,15 @@ impl RowStore {
         }
     }
 
+    /// The first row of each key, or [`NONE`].
+    pub fn first_of_all(&self, keys: &EncodedRows) -> Vec<EntryId> {
+        let mut ids = self.keys.find_all(keys);
+        for id in ids.iter_mut().filter(|id| **id != NONE) {
+            *id = self.heads[*id as usize];
+        }
+        ids
+    }
+
     /// The next row of the same key, or [`NONE`].
     #[inline]
     pub fn next(&self, entry: EntryId) -> EntryId {
