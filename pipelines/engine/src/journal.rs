@@ -24,6 +24,8 @@ pub struct JournalEntry {
 pub struct Journal {
     /// The file appended to; named by the first epoch it may hold.
     current: String,
+    /// The last epoch that has an entry.
+    newest: u64,
 }
 
 fn file_name(first_epoch: u64) -> String {
@@ -45,7 +47,8 @@ impl Journal {
             entries.extend(read.into_iter().filter(|entry| entry.epoch > epoch));
             current = name;
         }
-        Ok((Self { current }, entries))
+        let newest = entries.last().map_or(epoch, |entry| entry.epoch);
+        Ok((Self { current, newest }, entries))
     }
 
     /// Makes the cut of `epoch` durable.
@@ -57,18 +60,22 @@ impl Journal {
         record.extend_from_slice(&length.to_le_bytes());
         record.extend_from_slice(&crc32fast::hash(&body).to_le_bytes());
         record.extend_from_slice(&body);
-        store.append(&self.current, &record)
+        store.append(&self.current, &record)?;
+        self.newest = self.newest.max(epoch);
+        Ok(())
     }
 
-    /// Starts a new file after the checkpoint of `epoch` and removes files that only hold epochs up to
-    /// `oldest`, the epoch of the oldest checkpoint still kept.
+    /// Starts a new file after the checkpoint of `epoch`, unless it was made on the way through a replay, and
+    /// removes files that only hold epochs up to `oldest`, the epoch of the oldest checkpoint still kept.
     pub fn checkpointed(
         &mut self,
         store: &mut dyn CheckpointStore,
         epoch: u64,
         oldest: u64,
     ) -> Result<()> {
-        self.current = file_name(epoch + 1);
+        if epoch >= self.newest {
+            self.current = file_name(epoch + 1);
+        }
         let mut names: Vec<String> =
             store.list()?.into_iter().filter(|name| name.starts_with(PREFIX)).collect();
         names.push(self.current.clone());

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use arrow::array::RecordBatch;
+
+use crate::Result;
 use crate::encode::{DOUBLE, Row, SINGLE, Tally};
 
 /// Floats of 64 bits may differ by this share of the larger one, and near zero by this much.
@@ -147,6 +150,23 @@ impl Difference {
             extra: shown(&leftover.extra),
             extra_count: count(&leftover.extra),
         }
+    }
+
+    /// How `rows` differ from what they should be, by more than floats may; none when they do not. `what` says
+    /// which rows they are.
+    ///
+    /// # Errors
+    /// Arrow's, for types that have no text.
+    pub fn between(
+        epoch: u64,
+        seed: u64,
+        what: &str,
+        rows: &[RecordBatch],
+        expected: &[RecordBatch],
+    ) -> Result<Option<Self>> {
+        let leftover = compare(&Tally::of(rows)?, &Tally::of(expected)?);
+        let is_same = leftover.missing.is_empty() && leftover.extra.is_empty();
+        Ok((!is_same).then(|| Self::new(epoch, seed, what, &leftover)))
     }
 
     /// A difference that is not one of rows.

@@ -148,14 +148,19 @@ impl Engine {
             self.take_back(&next, first_new)?;
             return outcome;
         }
+        let mut has_replaced = false;
         for (index, version) in next {
             let view = &mut self.views[index];
             let was_live = self.graph.nodes[view.current.node].phase == Phase::Live;
             if version.node == view.current.node || !was_live {
+                has_replaced |= version.node != view.current.node;
                 view.current = version;
             } else {
                 view.next = Some(version);
             }
+        }
+        if has_replaced {
+            self.forget_unused();
         }
         Ok(())
     }

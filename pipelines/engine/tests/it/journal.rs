@@ -67,3 +67,16 @@ fn files_before_the_oldest_checkpoint_go() {
     let (_, entries) = Journal::open(&mut store, 5).unwrap();
     assert_eq!(epochs(&entries), [6]);
 }
+
+#[test]
+fn a_checkpoint_on_the_way_through_a_replay_keeps_the_epochs_to_come() {
+    let (mut store, _) = journal(1..7);
+    let (mut journal, entries) = Journal::open(&mut store, 2).unwrap();
+    assert_eq!(epochs(&entries), [3, 4, 5, 6]);
+    journal.checkpointed(&mut store, 4, 4).unwrap();
+    let (_, entries) = Journal::open(&mut store, 4).unwrap();
+    assert_eq!(epochs(&entries), [5, 6]);
+    journal.append(&mut store, 7, &cut(7)).unwrap();
+    journal.checkpointed(&mut store, 7, 7).unwrap();
+    assert_eq!(store.list().unwrap(), [] as [&str; 0]);
+}

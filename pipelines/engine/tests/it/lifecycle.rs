@@ -198,3 +198,15 @@ fn only_what_changed_is_rebuilt() {
     shop.engine.step(epoch(2, Vec::new())).unwrap();
     assert_eq!(seen(&shop), before);
 }
+
+#[tokio::test]
+async fn a_view_replaced_before_the_first_epoch_can_be_replaced_back() {
+    let mut shop = Shop::new(708, EngineConfig::default(), &[view("stock", "product", STOCK)]);
+    let doubled = "select product, sum(quantity * 2) as on_hand from kept_moves group by product";
+    shop.engine.replace_view(view("stock", "product", doubled)).unwrap();
+    shop.step(60);
+    shop.assert_true("stock", doubled).await;
+    shop.engine.replace_view(view("stock", "product", STOCK)).unwrap();
+    shop.step(60);
+    shop.assert_true("stock", STOCK).await;
+}

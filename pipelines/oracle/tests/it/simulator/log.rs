@@ -53,10 +53,10 @@ impl Log {
         self.entries.len() as u64
     }
 
-    /// What lies between two cuts.
-    pub fn between(&self, from: &Cut, to: &Cut) -> Vec<(String, Delta)> {
-        let range = position(from) as usize..position(to) as usize;
-        self.entries[range].iter().flatten().cloned().collect()
+    /// What lies between two cuts; none when the second is before the first.
+    pub fn between(&self, from: &Cut, to: &Cut) -> Option<Vec<(String, Delta)>> {
+        let entries = self.entries.get(position(from) as usize..position(to) as usize)?;
+        Some(entries.iter().flatten().cloned().collect())
     }
 
     /// The tables as of a cut.

@@ -6,6 +6,7 @@ use millrace_engine::{
     CheckpointId, CheckpointStore, Cut, Engine, EngineConfig, EpochChanges, Error, Journal,
     JournalEntry,
 };
+use millrace_oracle::Difference;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -50,6 +51,7 @@ struct Process {
 
 /// What outlives the process, and what the seed decided.
 pub struct Simulation {
+    seed: u64,
     random: ChaCha8Rng,
     log: Log,
     store: FaultyStore,
@@ -90,6 +92,7 @@ impl Simulation {
             ..EngineConfig::default()
         };
         Self {
+            seed,
             log,
             store,
             sink: Sink::default(),
@@ -237,7 +240,7 @@ impl Simulation {
 
     /// Begins anew from the first entry of the log, as the engine says one must.
     fn start_over<T>(&mut self) -> Step<T> {
-        self.store.clear(&["manifest-", "segment-"]);
+        self.store.clear();
         self.sink = Sink::default();
         self.sound.clear();
         self.lineages.clear();
@@ -278,8 +281,10 @@ impl Simulation {
         cut: Cut,
         is_replay: bool,
     ) -> Step {
-        let inputs = self.log.between(process.engine.cut(), &cut);
         self.story.push(format!("epoch {number} up to {}", position(&cut)));
+        let Some(inputs) = self.log.between(process.engine.cut(), &cut) else {
+            return wrong(format!("the cut goes back from {:?}", process.engine.cut()));
+        };
         self.pass(Seam::Taken)?;
         let now = self.log.time_at(&cut);
         let epoch = millrace_engine::Epoch { number, cut: cut.clone(), inputs, now };
@@ -442,22 +447,21 @@ impl Simulation {
         let now = self.log.time_at(engine.cut());
         for view in &self.catalog.views {
             let batches = batch_rows(&context, &clock::at(&view.sql, now)).await;
-            let expected = rows_of(&batches);
-            let place = format!("after epoch {}, view {}: {}", engine.epoch(), view.name, view.sql);
-            let sink = self.sink.rows(&view.name, engine.epoch());
-            if sink != expected {
-                return wrong(format!("{place}\nsink {sink:#?}\nbatch SQL {expected:#?}"));
-            }
+            let epoch = engine.epoch();
+            let place = format!("after epoch {epoch}, view {}: {}", view.name, view.sql);
+            let mut expected = rows_of(&batches);
             if view.materialize {
                 let snapshot = engine.snapshot(&view.name).and_then(|snapshot| snapshot.batches());
-                match snapshot {
-                    Ok(rows) if rows_of(&rows) == expected => {}
-                    Ok(rows) => {
-                        let rows = rows_of(&rows);
-                        return wrong(format!("{place}\nview {rows:#?}\nbatch SQL {expected:#?}"));
-                    }
-                    Err(error) => return wrong(format!("{place}\n{error}")),
+                let rows = snapshot.map_err(|error| End::Wrong(format!("{place}\n{error}")))?;
+                let difference = Difference::between(epoch, self.seed, &place, &rows, &batches);
+                if let Some(difference) = difference.expect("every type has a text") {
+                    return wrong(difference.to_string());
                 }
+                expected = rows_of(&rows);
+            }
+            let sink = self.sink.rows(&view.name, epoch);
+            if sink != expected {
+                return wrong(format!("{place}\nsink {sink:#?}\nshould be {expected:#?}"));
             }
             self.tally.count("views compared");
             let schema = batches.first().map(|batch| batch.schema());

@@ -79,12 +79,10 @@ impl FaultyStore {
         }
     }
 
-    /// Removes all files of these kinds.
-    pub fn clear(&mut self, prefixes: &[&str]) {
+    /// Removes all files.
+    pub fn clear(&mut self) {
         for name in self.files.list().expect("files can be listed") {
-            if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
-                self.files.delete(&name).expect("files can be removed");
-            }
+            self.files.delete(&name).expect("files can be removed");
         }
     }
 
