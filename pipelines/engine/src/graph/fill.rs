@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use super::worker::Run;
 use super::{Graph, Input, NodeId, Phase, RELATION};
 use crate::operator::{Change, Operator};
+use crate::state::{concat, consolidate};
 use crate::{Delta, Error, Result};
 
 /// Rows a node gives, by worker.
@@ -66,7 +67,12 @@ impl Graph {
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
         if !inputs.is_empty() {
             for worker in self.workers_at(id) {
-                all[worker] = apply((node.spec.build)()?.as_mut(), &inputs, worker)?;
+                let given = apply((node.spec.build)()?.as_mut(), &inputs, worker)?;
+                // Rows given on the way and taken back are none that it holds.
+                all[worker] = match given.iter().any(Delta::retracts) {
+                    true => vec![consolidate(concat(&node.spec.schema, given)?)?],
+                    false => given,
+                };
             }
         }
         Ok(all)

@@ -210,3 +210,25 @@ async fn a_view_replaced_before_the_first_epoch_can_be_replaced_back() {
     shop.step(60);
     shop.assert_true("stock", STOCK).await;
 }
+
+#[tokio::test]
+async fn what_a_full_join_held_fills_a_view_with_a_key() {
+    let shops = "select coalesce(b.shop, h.shop) as shop, b.n, h.region \
+                 from by_shop b full join shops h on h.shop = b.shop";
+    let by_shop = "select shop, count(*) as n from kept_moves group by shop";
+    for seed in 709..729 {
+        let views = [view("by_shop", "shop", by_shop), view("late_shops", "shop", shops)];
+        let config = EngineConfig { workers: 1 + seed as usize % 2, ..EngineConfig::default() };
+        let mut shop = Shop::new(seed, config, &views);
+        for _ in 0..4 {
+            shop.step(20);
+        }
+        let named = format!("select * from ({shops}) v where shop is not null");
+        shop.engine.replace_view(view("late_shops", "shop", &named)).unwrap();
+        for _ in 0..3 {
+            let changes = shop.step(20);
+            assert_eq!((changes.stopped, changes.given_up), (vec![], vec![]), "seed {seed}");
+        }
+        shop.assert_true("late_shops", &named.replace("by_shop", &format!("({by_shop})"))).await;
+    }
+}

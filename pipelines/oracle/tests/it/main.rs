@@ -3,8 +3,10 @@
 #[path = "../../../engine/tests/it/fixture.rs"]
 #[expect(dead_code, reason = "the tests of the engine, whose it is, use more of it")]
 mod fixture;
+mod plans;
 #[path = "../../../engine/tests/it/queries/mod.rs"]
 mod queries;
+mod seeds;
 mod simulator;
 mod slt;
 mod tpch;

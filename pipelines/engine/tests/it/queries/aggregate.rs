@@ -26,6 +26,11 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         "select shop, count(distinct product) filter (where quantity > 3) as products from moves group by shop",
     ),
     (
+        "distinct_constants",
+        "",
+        "select count(distinct 1.5) as ones, sum(distinct 2) as two, count(distinct shop) as shops, string_agg(distinct 'x', ',') as text from shops where region = 'region1' and size = 2",
+    ),
+    (
         "distinct_of_appended",
         "shop",
         "select shop, count(distinct payment['method']) as methods, count(distinct payment['fee']) as fees, max(total) as total from sales group by shop having count(distinct payment['fee']) > 1",

@@ -16,11 +16,10 @@ mod simulation;
 mod sink;
 mod store;
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use seam::{Seam, Tally};
 use simulation::Simulation;
+
+use crate::seeds::{Again, chosen, on_all_cores};
 
 const SEEDS: u64 = 200;
 /// With `MILLRACE_TEST_LONG`.
@@ -42,55 +41,24 @@ const EVENTS: [&str; 12] = [
     "same rows",
 ];
 
-/// Tells how to run a seed again when its simulation panics.
-struct Again(u64);
-
-impl Drop for Again {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let seed = self.0;
-            eprintln!(
-                "seed {seed}; again: MILLRACE_SEED={seed} cargo t -p millrace-oracle --test it -- simulator"
-            );
-        }
-    }
-}
-
 fn run(seed: u64) -> Tally {
-    let _again = Again(seed);
+    let _again = Again { seed, test: "simulator" };
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let runtime = runtime.expect("a runtime without IO can be had");
     let outcome = runtime.block_on(Simulation::new(seed).run());
     outcome.unwrap_or_else(|what| panic!("seed {seed}: {what}"))
 }
 
-/// Runs seeds below `end` on all cores.
-fn run_all(end: u64) -> Tally {
-    let next = AtomicU64::new(0);
-    let tally = Mutex::new(Tally::default());
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                let seeds = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
-                for seed in seeds.take_while(|seed| *seed < end) {
-                    let found = run(seed);
-                    tally.lock().expect("no thread panics here").add(found);
-                }
-            });
-        }
-    });
-    tally.into_inner().expect("no thread panics here")
-}
-
 #[test]
 fn nothing_is_lost_or_doubled_wherever_the_engine_stops() {
-    if let Ok(seed) = std::env::var("MILLRACE_SEED") {
-        run(seed.parse().expect("MILLRACE_SEED is a number"));
+    let seeds = chosen(SEEDS, SEEDS_LONG);
+    let is_single = seeds.end - seeds.start == 1;
+    let mut tally = Tally::default();
+    on_all_cores(seeds, run).into_iter().for_each(|found| tally.add(found));
+    eprintln!("{tally:#?}");
+    if is_single {
         return;
     }
-    let is_long = std::env::var_os("MILLRACE_TEST_LONG").is_some();
-    let tally = run_all(if is_long { SEEDS_LONG } else { SEEDS });
-    eprintln!("{tally:#?}");
     for seam in Seam::ALL {
         assert!(tally.get(&format!("{seam:?}")) > 0, "no seed stopped at {seam:?}");
     }

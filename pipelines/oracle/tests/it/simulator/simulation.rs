@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use millrace_engine::{
-    CheckpointId, CheckpointStore, Cut, Engine, EngineConfig, EpochChanges, Error, Journal,
-    JournalEntry,
+    CheckpointId, Cut, Engine, EngineConfig, EpochChanges, Error, Journal, JournalEntry,
 };
 use millrace_oracle::Difference;
 use rand::{Rng, SeedableRng};
@@ -165,6 +164,13 @@ impl Simulation {
 
     /// Restores an engine and finds what it has to do again.
     fn start(&mut self) -> Step<Process> {
+        let manifests = self.store.names("manifest-");
+        let is_there = |epoch: &u64| manifests.contains(&format!("manifest-{epoch:020}"));
+        if self.sound.last().is_some_and(|newest| !is_there(newest)) && manifests.is_empty() {
+            return wrong(format!("of {:?} no checkpoint is left", self.sound));
+        }
+        // A checkpoint that was cut short may have come as far as to remove older ones.
+        self.sound.retain(is_there);
         let is_damaged = self.tally.get("starts") > 0 && self.random.random_bool(0.3);
         let damaged = if is_damaged { self.damage_newest() } else { None };
         self.tally.count("starts");
@@ -220,13 +226,11 @@ impl Simulation {
 
     /// Flips a bit in the newest checkpoint and gives its epoch, if the engine must notice.
     fn damage_newest(&mut self) -> Option<u64> {
-        let names = self.store.list().expect("the store works");
-        let manifest = names.iter().rfind(|name| name.starts_with("manifest-"))?;
+        let manifest = self.store.names("manifest-").pop()?;
         let digits = manifest.trim_start_matches("manifest-");
         let epoch: u64 = digits.parse().expect("a manifest is named by its epoch");
-        let segments = format!("segment-{digits}");
-        let own = names.iter().filter(|name| name.starts_with(&segments) || *name == manifest);
-        let own: Vec<String> = own.cloned().collect();
+        let mut own = self.store.names(&format!("segment-{digits}"));
+        own.push(manifest.clone());
         let name = &own[self.random.random_range(0..own.len())];
         self.store.damage(name, self.random.random_range(0..1000));
         self.sound.retain(|sound| *sound < epoch);
@@ -234,7 +238,7 @@ impl Simulation {
         self.story.push(format!("damaged: {name}"));
         // What belongs to views that are gone is not read.
         let is_read =
-            name == manifest || self.catalog.changed.values().all(|changed| *changed < epoch);
+            *name == manifest || self.catalog.changed.values().all(|changed| *changed < epoch);
         is_read.then_some(epoch)
     }
 
@@ -288,7 +292,7 @@ impl Simulation {
         self.pass(Seam::Taken)?;
         let now = self.log.time_at(&cut);
         let epoch = millrace_engine::Epoch { number, cut: cut.clone(), inputs, now };
-        let changes = match process.engine.step(epoch) {
+        let changes = match process.engine.step(epoch).and_then(EpochChanges::joined) {
             Ok(changes) => changes,
             Err(error) => return wrong(format!("epoch {number}: {error}")),
         };

@@ -6,6 +6,9 @@ use std::fs;
 use millrace_engine::{CheckpointStore, DirStore, Error, MemoryStore, Result};
 use tempfile::TempDir;
 
+/// What [`DirStore`] calls files that are not in place yet.
+const PARTIAL: &str = ".partial";
+
 /// How far a call has got when it fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -79,9 +82,16 @@ impl FaultyStore {
         }
     }
 
+    /// Files of one kind that are whole, by name.
+    pub fn names(&self, prefix: &str) -> Vec<String> {
+        let mut names = self.files.list().expect("files can be listed");
+        names.retain(|name| name.starts_with(prefix) && !name.ends_with(PARTIAL));
+        names
+    }
+
     /// Removes all files.
     pub fn clear(&mut self) {
-        for name in self.files.list().expect("files can be listed") {
+        for name in self.names("") {
             self.files.delete(&name).expect("files can be removed");
         }
     }
@@ -121,7 +131,7 @@ impl FaultyStore {
     /// On disk, a swap that was cut short leaves the new file beside the old one.
     fn leave_partial(&self, name: &str, bytes: &[u8]) {
         if let Some(directory) = &self.directory {
-            let path = directory.path().join(format!("{name}.partial"));
+            let path = directory.path().join(format!("{name}{PARTIAL}"));
             fs::write(path, &bytes[..bytes.len() / 2]).expect("the directory can be written");
         }
     }

@@ -107,7 +107,11 @@ impl Lowering<'_> {
             _ => (value.clone(), None),
         };
         let values = call.params.args.iter().filter(|value| !is_literal(value));
-        let values: Vec<Expr> = values.map(|value| under_cast(value).0).collect();
+        let mut values: Vec<Expr> = values.map(|value| under_cast(value).0).collect();
+        if keys.is_empty() && values.is_empty() {
+            // Without a value to group by there would be a group even where there are no rows.
+            values.extend(call.params.args.first().cloned());
+        }
         if call.params.order_by.iter().any(|sort| !values.contains(&sort.expr)) {
             return Err(self.unsupported_expression(
                 &Expr::AggregateFunction(call.clone()),
@@ -133,7 +137,11 @@ impl Lowering<'_> {
         };
         let AggregateFunctionParams { args, order_by, null_treatment, .. } = call.params;
         let params = AggregateFunctionParams {
-            args: args.iter().map(over).collect(),
+            args: args
+                .iter()
+                .enumerate()
+                .map(|(at, arg)| if at > 0 && is_literal(arg) { arg.clone() } else { over(arg) })
+                .collect(),
             distinct: false,
             filter: None,
             order_by: order_by
