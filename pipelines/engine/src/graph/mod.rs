@@ -4,6 +4,7 @@ mod adopt;
 mod exchange;
 mod fill;
 mod keep;
+mod meeting;
 mod placement;
 mod run;
 mod worker;

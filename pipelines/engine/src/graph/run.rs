@@ -1,18 +1,34 @@
 //! One epoch through the graph, stage by stage, with all workers.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::time::Duration;
+
+use rayon::ThreadPool;
 
 use super::exchange::slice;
 use super::fill::ByWorker;
+use super::meeting::Meeting;
 use super::placement::Owner;
-use super::worker::{Epoch, Mail, Run, Worker};
+use super::worker::{Epoch, Mail, Run};
 use super::{Graph, NodeId};
 use crate::operator::Change;
 use crate::{Delta, Result};
 
 /// Below this many rows from outside, waking other threads costs more than it saves.
 const ROWS_PARALLEL_MIN: usize = 1024;
+
+/// Does some work for each item at once, the first on this thread.
+fn side_by_side<T: Send>(pool: &ThreadPool, items: &mut [T], work: impl Fn(&mut T) + Sync) {
+    pool.in_place_scope(|scope| {
+        let mut items = items.iter_mut();
+        let own = items.next();
+        for item in items {
+            scope.spawn(|_| work(item));
+        }
+        own.into_iter().for_each(&work);
+    });
+}
 
 impl Graph {
     /// Pushes one epoch's changes, given by relation node, through the graph. What each node gives is had by
@@ -49,37 +65,35 @@ impl Graph {
         stopwatch: Option<fn() -> Duration>,
     ) {
         let rows: usize = external.values().flatten().flatten().map(Delta::num_rows).sum();
-        let mut mail: Mail = self.exchanges.iter().map(|_| Vec::new()).collect();
         let epoch = Epoch {
             run,
             nodes: &self.nodes,
             exchanges: &self.exchanges,
+            stages: &self.stages,
             workers: self.workers.len(),
             stopwatch,
             external,
         };
-        let pool = self.pool.as_ref().filter(|_| rows >= ROWS_PARALLEL_MIN);
-        for stage in &self.stages {
-            let mut sent: Vec<Vec<_>> = self.workers.iter().map(|_| Vec::new()).collect();
-            let work = |worker: &mut Worker, sent: &mut Vec<_>| {
-                *sent = worker.run(stage, &epoch, &mail);
-            };
-            let pairs = self.workers.iter_mut().zip(&mut sent);
-            match pool {
-                Some(pool) => pool.in_place_scope(|scope| {
-                    let mut pairs = pairs;
-                    let own = pairs.next();
-                    for (worker, sent) in pairs {
-                        scope.spawn(|_| work(worker, sent));
+        let unsent = || self.workers.iter().map(|_| OnceLock::new()).collect();
+        let mail: Mail = self.stages.iter().map(|_| unsent()).collect();
+        let stages = 0..self.stages.len();
+        match self.pool.as_ref().filter(|_| rows >= ROWS_PARALLEL_MIN) {
+            Some(pool) => {
+                let meeting = Meeting::new(self.workers.len());
+                side_by_side(pool, &mut self.workers, |worker| {
+                    let participant = meeting.join();
+                    for stage in stages.clone() {
+                        worker.run(stage, &epoch, &mail);
+                        if !participant.meet() {
+                            return;
+                        }
                     }
-                    if let Some((worker, sent)) = own {
-                        work(worker, sent);
-                    }
-                }),
-                None => pairs.for_each(|(worker, sent)| work(worker, sent)),
+                });
             }
-            for (exchange, parcel) in sent.into_iter().flatten() {
-                mail[exchange].push(parcel);
+            None => {
+                for stage in stages {
+                    self.workers.iter_mut().for_each(|worker| worker.run(stage, &epoch, &mail));
+                }
             }
         }
         self.gather();
@@ -93,20 +107,13 @@ impl Graph {
         let Some(pool) = self.pool.as_ref().filter(|_| rows >= ROWS_PARALLEL_MIN) else {
             return entrance.sort(&deltas, workers);
         };
-        let slices = slice(deltas, workers);
-        let mut sorted: Vec<Result<ByWorker>> = (0..workers).map(|_| Ok(Vec::new())).collect();
-        pool.in_place_scope(|scope| {
-            let mut pairs = slices.iter().zip(&mut sorted);
-            let own = pairs.next();
-            for (slice, sorted) in pairs {
-                scope.spawn(move |_| *sorted = entrance.sort(slice, workers));
-            }
-            if let Some((slice, sorted)) = own {
-                *sorted = entrance.sort(slice, workers);
-            }
+        let unsorted = slice(deltas, workers).into_iter();
+        let mut shares: Vec<_> = unsorted.map(|slice| (slice, Ok(ByWorker::new()))).collect();
+        side_by_side(pool, &mut shares, |(slice, sorted): &mut (Vec<Delta>, Result<ByWorker>)| {
+            *sorted = entrance.sort(slice, workers);
         });
         let mut parts: ByWorker = vec![Vec::new(); workers];
-        for sorted in sorted {
+        for (_, sorted) in shares {
             for (part, deltas) in parts.iter_mut().zip(sorted?) {
                 part.extend(deltas);
             }

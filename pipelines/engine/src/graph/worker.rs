@@ -1,6 +1,7 @@
 //! One worker: an operator for each node, with the share of the state that is this worker's.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::exchange::{Exchange, Parcel};
@@ -51,14 +52,18 @@ pub(super) struct Epoch<'a> {
     pub run: Run,
     pub nodes: &'a [Node],
     pub exchanges: &'a [Exchange],
+    pub stages: &'a [Vec<NodeId>],
     pub workers: usize,
     pub stopwatch: Option<fn() -> Duration>,
     /// By node and worker: what relations get from outside, or what live nodes give to those that are filled.
     pub external: &'a HashMap<NodeId, ByWorker>,
 }
 
-/// What was sent so far: by exchange, from each worker.
-pub(super) type Mail = Vec<Vec<Parcel>>;
+/// What one worker sent in one stage: an exchange and what goes through it.
+pub(super) type Sent = Vec<(usize, Parcel)>;
+
+/// What was sent so far: by stage, from each worker that has been through it.
+pub(super) type Mail = Vec<Vec<OnceLock<Sent>>>;
 
 /// One input's change as this worker sees it.
 struct Read {
@@ -82,15 +87,10 @@ impl Slot {
 }
 
 impl Worker {
-    /// Runs the nodes of one stage in order and gives what they send, by exchange.
-    pub fn run(
-        &mut self,
-        stage: &[NodeId],
-        epoch: &Epoch<'_>,
-        mail: &Mail,
-    ) -> Vec<(usize, Parcel)> {
-        let mut sent = Vec::new();
-        for id in stage {
+    /// Runs the nodes of one stage in order and puts what they send into the mail.
+    pub fn run(&mut self, stage: usize, epoch: &Epoch<'_>, mail: &Mail) {
+        let mut sent = Sent::new();
+        for id in &epoch.stages[stage] {
             self.run_node(*id, epoch, mail);
             for (at, exchange) in epoch.exchanges.iter().enumerate() {
                 if exchange.producer == *id && !self.slots[*id].output.is_empty() {
@@ -102,7 +102,7 @@ impl Worker {
                 }
             }
         }
-        sent
+        mail[stage][self.index].get_or_init(|| sent);
     }
 
     fn run_node(&mut self, id: NodeId, epoch: &Epoch<'_>, mail: &Mail) {
@@ -198,8 +198,9 @@ fn read(input: &Input, before: &[Slot], epoch: &Epoch<'_>, mail: &Mail, worker: 
         let known = before[input.node].known.clone();
         return Read { delivered: None, known, source: input.node };
     };
-    let parcels: Vec<&Parcel> =
-        mail[exchange].iter().filter(|parcel| !parcel.parts[worker].is_empty()).collect();
+    let sent = mail[epoch.nodes[input.node].stage].iter().filter_map(OnceLock::get).flatten();
+    let parcels = sent.filter(|(at, _)| *at == exchange).map(|(_, parcel)| parcel);
+    let parcels: Vec<&Parcel> = parcels.filter(|parcel| !parcel.parts[worker].is_empty()).collect();
     let known = known_of(&parcels, worker, &epoch.nodes[input.node].spread);
     let deltas = parcels.iter().flat_map(|parcel| parcel.parts[worker].iter().cloned());
     Read { delivered: Some(deltas.collect()), known, source: input.node }
