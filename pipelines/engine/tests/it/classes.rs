@@ -39,7 +39,7 @@ fn what_can_be_summed_up_is() {
 #[test]
 fn totals_so_far_evaluate_no_partition_again() {
     let engine = engine(relations(), all_views());
-    for name in ["totals_so_far", "totals_by_rows", "mixed", "sessions"] {
+    for name in ["totals_so_far", "totals_by_rows", "mixed_by_key", "sessions"] {
         let text = engine.explain(name).unwrap().to_string();
         assert!(!text.contains("[partition]"), "{name}: {text}");
     }

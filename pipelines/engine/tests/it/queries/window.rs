@@ -192,6 +192,17 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         "select sale_id, lag(total) over w as before, row_number() over w as n, sum(total) over w as balance from sales window w as (partition by shop order by sale_id)",
     ),
     (
+        "mixed_by_key",
+        "product",
+        "select product, lag(version) over w as before, row_number() over w as n, sum(version) over w as so_far from products window w as (partition by category order by product)",
+    ),
+    // All calls see rows that are equal in the order in one order, so that the number tells the others
+    (
+        "mixed_with_ties",
+        "",
+        "select n, rows, third from (select row_number() over w as n, count(*) over (order by category rows unbounded preceding) as rows, ntile(3) over w as third from products window w as (order by category))",
+    ),
+    (
         "share_of_shop",
         "shop,day",
         "select shop, day, quantity, quantity * 100 / nullif(sum(quantity) over (partition by shop), 0) as share, row_number() over (partition by day order by quantity, shop) as place from (select shop, day, sum(quantity) as quantity from moves group by shop, day)",

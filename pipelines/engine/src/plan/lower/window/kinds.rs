@@ -30,11 +30,12 @@ impl Kind {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 
+    /// Takes in a call. Calls that differ are kept in the way that suits all.
     pub fn extend(&mut self, other: Self) {
         match (self, other) {
             (Self::Shifts(calls), Self::Shifts(others)) => calls.extend(others),
             (Self::Totals(calls), Self::Totals(others)) => calls.extend(others),
-            _ => {}
+            (kind, _) => *kind = Self::Others,
         }
     }
 }

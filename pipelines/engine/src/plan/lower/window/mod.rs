@@ -6,7 +6,7 @@ mod rank;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema};
-use datafusion::common::ScalarValue;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -32,17 +32,19 @@ impl Lowering<'_> {
     ) -> Result<NodeId> {
         let mut node = self.lower(graph, &window.input)?;
         let width = window.input.schema().fields().len();
-        // Calls of one kind over the same rows in the same order share what is kept.
+        // Calls of one kind over the same rows in the same order share what is kept. Those of several kinds do
+        // so as well where rows can be equal in the order: all of them must see such rows in one order.
         let mut shared: Vec<(&WindowFunction, Kind, Vec<usize>)> = Vec::new();
         for (at, expression) in window.window_expr.iter().enumerate() {
             let Some(call) = call_of(expression) else {
                 return Err(self.unsupported_expression(expression, "write a window function"));
             };
             let kind = self.kind(call, &window.input, &window.schema.fields()[width + at])?;
+            let has_ties = has_ties(graph, node, call, window.input.schema());
             let is_shared = |(other, kinds, _): &&mut (&WindowFunction, Kind, Vec<usize>)| {
                 other.params.partition_by == call.params.partition_by
                     && other.params.order_by == call.params.order_by
-                    && kinds.is_like(&kind)
+                    && (has_ties || kinds.is_like(&kind))
             };
             match shared.iter_mut().find(is_shared) {
                 Some((_, kinds, calls)) => {
@@ -136,6 +138,18 @@ impl Lowering<'_> {
             build,
         })
     }
+}
+
+/// Whether rows of one partition may be equal in the order of a call.
+fn has_ties(graph: &Graph, node: NodeId, call: &WindowFunction, columns: &DFSchema) -> bool {
+    let order = call.params.order_by.iter().map(|sort| &sort.expr);
+    let read = call.params.partition_by.iter().chain(order).filter_map(|part| match part {
+        Expr::Column(column) => columns.maybe_index_of_column(column),
+        _ => None,
+    });
+    let read: Vec<usize> = read.collect();
+    let unique = graph.nodes[node].spec.unique.as_ref();
+    unique.is_none_or(|unique| unique.iter().any(|column| !read.contains(column)))
 }
 
 /// The call of a window function, whatever name it is given.
