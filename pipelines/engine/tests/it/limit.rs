@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use millrace_engine::{Delta, Engine, EngineConfig, MemoryStore, ViewDefinition};
 use serde_json::{Value, json};
 
-use crate::fixture::{epoch, rows_of, view};
+use crate::fixture::{engine_of, epoch, rows_of, view};
 use crate::world::{batch, relations};
 
 const LIMIT: usize = 2_000_000;
@@ -22,22 +22,16 @@ fn views() -> Vec<ViewDefinition> {
 }
 
 fn sales(from: usize, count: usize) -> RecordBatch {
-    let schema = relations().into_iter().find(|relation| relation.name == "sales").unwrap().schema;
+    let schema = relations().into_iter().find(|relation| relation.name == "sales");
+    let schema = schema.expect("the world has sales").schema;
     let row = |at: usize| json!({"sale_id": format!("sale-{at:08}"), "shop": format!("shop{}", at % 5), "total": format!("{}.00", at % 100)});
     let rows: Vec<Value> = (from..from + count).map(row).collect();
     batch(&schema, &rows)
 }
 
-fn engine() -> Engine {
-    let mut engine = Engine::new(config()).unwrap();
-    relations().into_iter().for_each(|relation| engine.create_relation(relation).unwrap());
-    views().into_iter().for_each(|view| engine.create_view(view).unwrap());
-    engine
-}
-
 /// What the views keep together. The sales that `dear_sales` reads are those of `all_sales`.
 fn state_bytes(engine: &Engine) -> usize {
-    let explain = |view: &str| engine.explain(view).unwrap();
+    let explain = |view: &str| engine.explain(view).expect("a view");
     explain("by_shop").state_bytes()
         + explain("all_sales").state_bytes()
         + explain("dear_sales").snapshot_bytes
@@ -45,7 +39,7 @@ fn state_bytes(engine: &Engine) -> usize {
 
 #[test]
 fn the_view_that_needs_most_stops_and_the_others_go_on() {
-    let mut engine = engine();
+    let mut engine = engine_of(config(), relations(), views());
     let mut stopped = Vec::new();
     for number in 1..=40 {
         let inputs =
@@ -78,7 +72,7 @@ fn the_view_that_needs_most_stops_and_the_others_go_on() {
 
 #[test]
 fn a_join_that_gives_too_much_at_once_stops_before_it_has() {
-    let mut engine = engine();
+    let mut engine = engine_of(config(), relations(), views());
     let pairs = "select a.sale_id, b.sale_id as other from sales a join sales b on a.shop = b.shop";
     engine.create_view(view("pairs", "", &format!("select count(*) as n from ({pairs})"))).unwrap();
     let inputs = vec![("sales".to_owned(), Delta::inserts(sales(0, 3000)))];
@@ -91,9 +85,7 @@ fn a_join_that_gives_too_much_at_once_stops_before_it_has() {
 
 #[test]
 fn state_read_from_a_checkpoint_counts_as_much_as_before() {
-    let mut engine = Engine::new(EngineConfig::default()).unwrap();
-    relations().into_iter().for_each(|relation| engine.create_relation(relation).unwrap());
-    views().into_iter().for_each(|view| engine.create_view(view).unwrap());
+    let mut engine = engine_of(EngineConfig::default(), relations(), views());
     let inputs = vec![("sales".to_owned(), Delta::inserts(sales(0, 20_000)))];
     engine.step(epoch(1, inputs)).unwrap();
     let mut store = MemoryStore::new();

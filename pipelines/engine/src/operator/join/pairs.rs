@@ -57,11 +57,11 @@ impl Join {
         }
         let first = self.sides[other].rows.first_of_all(&probe.keys);
         let mut pairs = Pairs::default();
-        for row in 0..probe.delta.num_rows() {
+        for (row, first) in first.into_iter().enumerate() {
             if probe.has_null_key[row] {
                 continue;
             }
-            let mut entry = first[row];
+            let mut entry = first;
             while entry != NONE {
                 pairs.rows.push(row as u32);
                 pairs.entries.push(entry);

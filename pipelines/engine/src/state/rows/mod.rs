@@ -167,15 +167,18 @@ impl RowStore {
             && keep.iter().enumerate().all(|(at, row)| at == *row as usize);
         let batch = if keeps_all { batch.clone() } else { take_rows(batch, keep.to_vec())? };
         let chunk = self.chunks.len() as u32;
-        let mut owners = Vec::with_capacity(keep.len());
-        for (row, source) in keep.iter().enumerate() {
-            let source = *source as usize;
-            let key = match self.has_keys {
-                true => self.keys.insert(keys.row(source), keys.hashes[source]),
-                false => NONE,
-            };
-            owners.push(self.link(Row { chunk, row: row as u32, key, previous: NONE, next: NONE }));
-        }
+        let ids = match (self.has_keys, keeps_all) {
+            (false, _) => vec![NONE; keep.len()],
+            (true, true) => self.keys.insert_all(keys),
+            (true, false) => {
+                let key = |row: usize| (keys.row(row), keys.hashes[row]);
+                let insert = |(key, hash)| self.keys.insert(key, hash);
+                keep.iter().map(|row| key(*row as usize)).map(insert).collect()
+            }
+        };
+        let row = |(row, key)| Row { chunk, row: row as u32, key, previous: NONE, next: NONE };
+        let owners: Vec<EntryId> =
+            ids.into_iter().enumerate().map(row).map(|row| self.link(row)).collect();
         if let Some(index) = self.identity.index() {
             index.add_all(&batch, &owners)?;
         }
