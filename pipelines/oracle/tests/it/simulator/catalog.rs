@@ -68,6 +68,8 @@ impl ViewChange {
 #[derive(Debug)]
 pub struct Catalog {
     pub views: Vec<ViewDefinition>,
+    /// Random queries, of which there may be views too, with the tables they read.
+    random: Vec<(ViewDefinition, Vec<String>)>,
     /// The epoch after which a view, or one it reads, was last changed; views of the start are not here.
     pub changed: BTreeMap<String, u64>,
 }
@@ -86,7 +88,20 @@ impl Catalog {
             }
         }
         let views = POOL.iter().filter(|(view, _)| wanted.contains(view.name.as_str()));
-        Self { views: views.map(|(view, _)| view.clone()).collect(), changed: BTreeMap::new() }
+        let views = views.map(|(view, _)| view.clone()).collect();
+        Self { views, random: Vec::new(), changed: BTreeMap::new() }
+    }
+
+    /// Adds a view of a random query.
+    pub fn add_random(&mut self, sql: String) {
+        let view = view(&format!("random_{}", self.random.len()), "", &sql);
+        self.random.push((view.clone(), reads(&sql)));
+        self.views.push(view);
+    }
+
+    /// All views there may be.
+    fn pool(&self) -> impl Iterator<Item = &(ViewDefinition, Vec<String>)> {
+        POOL.iter().chain(&self.random)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -108,11 +123,11 @@ impl Catalog {
                 let fits = |(view, reads): &&(ViewDefinition, Vec<String>)| {
                     !self.has(&view.name) && reads.iter().all(known)
                 };
-                let fitting: Vec<_> = POOL.iter().filter(fits).collect();
+                let fitting: Vec<_> = self.pool().filter(fits).collect();
                 let (view, _) = fitting.choose(random).filter(|_| self.views.len() < VIEWS_MAX)?;
                 Some(ViewChange::Create(view.clone()))
             }
-            _ => self.draw(random).map(|view| ViewChange::Replace(other_definition(view))),
+            _ => self.draw(random).map(|view| ViewChange::Replace(self.other_definition(view))),
         }
     }
 
@@ -158,17 +173,17 @@ impl Catalog {
             None => ["moves", "sales"].contains(&name.as_str()),
         })
     }
-}
 
-/// The view with other rows, or as it was before that.
-fn other_definition(view: &ViewDefinition) -> ViewDefinition {
-    let (original, _) =
-        POOL.iter().find(|(other, _)| other.name == view.name).expect("views are of the pool");
-    let sql = &original.sql;
-    let other = match view.key.first() {
-        Some(column) => format!("select * from ({sql}) v where {column} is not null"),
-        None => format!("select * from ({sql}) v union all select * from ({sql}) w"),
-    };
-    let sql = if view.sql == other { original.sql.clone() } else { other };
-    ViewDefinition { sql, ..view.clone() }
+    /// The view with other rows, or as it was before that.
+    fn other_definition(&self, view: &ViewDefinition) -> ViewDefinition {
+        let original = self.pool().find(|(other, _)| other.name == view.name);
+        let (original, _) = original.expect("views are of the pool");
+        let sql = &original.sql;
+        let other = match view.key.first() {
+            Some(column) => format!("select * from ({sql}) v where {column} is not null"),
+            None => format!("select * from ({sql}) v union all select * from ({sql}) w"),
+        };
+        let sql = if view.sql == other { original.sql.clone() } else { other };
+        ViewDefinition { sql, ..view.clone() }
+    }
 }

@@ -1,13 +1,13 @@
 //! The simulator: an engine with its log of inputs, journal, checkpoints and sinks, stopped anywhere.
 //!
-//! A seed decides everything: kinds of relations, views, epochs and their sizes, workers, checkpoints kept,
-//! which views come, change and go on the way, and where the process stops: between any two steps of its
-//! driver, or in the middle of a write of the journal or of a checkpoint. The next process restores, often
-//! with other workers, perhaps after the newest checkpoint was damaged, and replays what the journal says.
-//! Replayed epochs must give what they gave before: the same rows, and in the same order where the state
-//! comes from the same checkpoint and is divided among as many workers. In the end every sink and every
-//! snapshot must be what batch SQL answers over the log. For a share of the seeds they must be after every
-//! epoch.
+//! A seed decides everything: kinds of relations, views, some of them of random queries, epochs and their
+//! sizes, workers, checkpoints kept, which views come, change and go on the way, and where the process stops:
+//! between any two steps of its driver, or in the middle of a write of the journal or of a checkpoint. The
+//! next process restores, often with other workers, perhaps after the newest checkpoint was damaged, and
+//! replays what the journal says. Replayed epochs must give what they gave before: the same rows, and in the
+//! same order where the state comes from the same checkpoint and is divided among as many workers. In the
+//! end every sink and every snapshot must be what batch SQL answers over the log. For a share of the seeds
+//! they must be after every epoch.
 
 mod catalog;
 mod log;
@@ -26,7 +26,7 @@ const SEEDS: u64 = 200;
 const SEEDS_LONG: u64 = 10_000;
 
 /// What seeds must have come by, besides all seams, for the simulation to mean anything.
-const EVENTS: [&str; 12] = [
+const EVENTS: [&str; 13] = [
     "created",
     "replaced",
     "dropped",
@@ -37,6 +37,7 @@ const EVENTS: [&str; 12] = [
     "started over",
     "restored among other workers",
     "epochs replayed",
+    "random queries",
     "same bytes",
     "same rows",
 ];

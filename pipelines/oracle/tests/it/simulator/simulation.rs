@@ -14,7 +14,8 @@ use super::log::{Log, cut_at, position};
 use super::seam::{NextStop, Seam, Tally};
 use super::sink::{Change, Lineage, Sink};
 use super::store::{Fault, FaultyStore, Reach};
-use crate::fixture::{add_changes, batch_rows, batch_session, register, rows_of};
+use crate::fixture::{add_changes, batch_rows, batch_session, engine, register, rows_of, view};
+use crate::plans;
 use crate::queries::clock;
 
 /// Epochs without input in which views may finish filling at the end.
@@ -115,6 +116,7 @@ impl Simulation {
     /// # Errors
     /// What the engine did wrong.
     pub async fn run(mut self) -> Result<Tally, String> {
+        self.add_random_views().await;
         loop {
             match self.live().await {
                 Ok(()) => return Ok(self.tally),
@@ -125,6 +127,22 @@ impl Simulation {
                 }
                 Err(End::StartedOver) => self.tally.count("started over"),
                 Err(End::Wrong(what)) => return Err(format!("{what}\n{}", self.story.join("\n"))),
+            }
+        }
+    }
+
+    /// Adds views of random queries that batch SQL answers. What it answers only because a table happens to be
+    /// empty, the engine refuses.
+    async fn add_random_views(&mut self) {
+        for _ in 0..self.random.random_range(0..3) {
+            let tape: Vec<u16> = (0..150).map(|_| self.random.random()).collect();
+            let (sql, _) = plans::query(&tape);
+            let context = batch_session(self.log.tables_at(&cut_at(self.log.end()))).await;
+            let answer = async { context.sql(&sql).await?.collect().await };
+            let mut engine = engine(self.log.relations(), Vec::new());
+            if answer.await.is_ok() && engine.create_view(view("random", "", &sql)).is_ok() {
+                self.tally.count("random queries");
+                self.catalog.add_random(sql);
             }
         }
     }
