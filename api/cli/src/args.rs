@@ -98,8 +98,38 @@ pub enum Views {
     Explain { name: String },
     /// The SQL file of a view
     Sql { name: String },
+    /// The rows that a row of a live view comes from
+    Why(WhyRow),
+    /// Run the tests that lie beside the views: what is given and what must come out
+    Test {
+        /// Which; all when none is named
+        names: Vec<String>,
+        /// A folder with staging/, core/ and live/, instead of the views this program was built with
+        #[arg(long, value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
     /// Try a view on files: feed them as changing tables, and print what the view holds in the end
     Try(TryView),
+}
+
+/// The log is read once more, up to where the views are; one row is looked into at a time.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  millrace views why live_stock_on_hand --key shop_id=0199… --key product_id=0199… --deep")]
+pub struct WhyRow {
+    /// The view
+    pub name: String,
+    /// A column of its key and the value: all of the key, as COLUMN=VALUE or as values in the key's order;
+    /// null stands for no value
+    #[arg(long = "key", value_name = "COLUMN=VALUE", required = true)]
+    pub key: Vec<String>,
+    /// Go on to what its inputs come from, down to the events
+    #[arg(long)]
+    pub deep: bool,
+    /// Rows shown of each input
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
 }
 
 /// Rows come in random epochs; some come with wrong values first, go and come again, or do not belong at
@@ -137,9 +167,19 @@ pub struct TryView {
     /// Refuse a view that has to be computed again with every change, as the running system does
     #[arg(long)]
     pub strict: bool,
+    /// Instead of the view, print its rows with this value and the rows of the files they come from; may be
+    /// given for several columns
+    #[arg(long, value_name = "COLUMN=VALUE", value_parser = column_value)]
+    pub why: Vec<(String, String)>,
     /// Write to this file instead of stdout
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+fn column_value(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(column, _)| !column.is_empty());
+    let (column, value) = pair.ok_or("write COLUMN=VALUE, such as shop=s1")?;
+    Ok((column.to_owned(), value.to_owned()))
 }
 
 fn share(text: &str) -> Result<f64, String> {

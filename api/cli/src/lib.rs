@@ -46,6 +46,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Views(Views::Try(view)) => {
             command::views::trial::run(&view, common.output).await?
         }
+        Command::Views(Views::Test { names, folder }) => {
+            command::views::test::run(&names, folder.as_deref()).await?
+        }
         Command::Views(views) => command::views::run(&settings()?, &views, common.output).await?,
         Command::DeadLetters(letters) => {
             command::dead_letters::run(&settings()?, &letters, common.output).await?;

@@ -1,6 +1,7 @@
 //! Results on stdout, as a person or a program wants them.
 
 pub mod batch;
+pub mod because;
 
 use std::io::{self, Write};
 

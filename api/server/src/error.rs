@@ -178,8 +178,10 @@ fn views_status(error: &millrace_views::Error) -> StatusCode {
     use millrace_views::Error as Views;
     match error {
         Views::UnknownView { .. } | Views::NotServed { .. } => StatusCode::NOT_FOUND,
+        Views::KeyIncomplete { .. } => StatusCode::BAD_REQUEST,
+        Views::TooManyEvents { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Views::FrontierTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
-        Views::Stopped { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Views::Stopped { .. } | Views::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -93,7 +93,7 @@ fn main() -> anyhow::Result<()> {
     for (name, sql) in VIEWS {
         let explain = engine.explain(name)?;
         let report = grouping(&explain.root).expect("each view groups");
-        let time = report.time.expect("a stopwatch is set");
+        let time = report.time.expect("a stopwatch is set").total;
         writeln!(
             output,
             "{{\"view\": {name:?}, \"ns_per_row\": {:.0}, \"rows\": {}, \"state_bytes\": {}, \"sql\": {sql:?}}}",

@@ -413,7 +413,7 @@ fn main() -> anyhow::Result<()> {
     println!("{}", json!({"state_bytes": state, "operators": operators.len()}));
     operators.sort_by_key(|operator| std::cmp::Reverse(operator.time));
     for operator in operators.iter().take(25) {
-        let time = operator.time.unwrap_or_default();
+        let time = operator.time.unwrap_or_default().total;
         let per_row = time.as_nanos() as u64 / operator.rows_in.max(1);
         let description: String = operator.description.chars().take(110).collect();
         println!("{:7.1} ms {per_row:5} ns/row  {description}", time.as_secs_f64() * 1e3);

@@ -3,6 +3,24 @@
 use std::fmt;
 use std::time::Duration;
 
+/// Time that an operator took since the engine started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WorkTime {
+    /// Of all workers together.
+    pub total: Duration,
+    /// The longest that one worker took in one epoch.
+    pub worst: Duration,
+    /// Epochs in which it took anything in.
+    pub epochs: u64,
+}
+
+impl WorkTime {
+    /// What an epoch took in which there was something to do.
+    pub fn mean(&self) -> Duration {
+        u32::try_from(self.epochs.max(1)).map_or(Duration::ZERO, |epochs| self.total / epochs)
+    }
+}
+
 /// One operator of a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperatorReport {
@@ -23,7 +41,7 @@ pub struct OperatorReport {
     /// Rows that went out since the engine started.
     pub rows_out: u64,
     /// Time spent since the engine started, when the engine is configured to measure it.
-    pub time: Option<Duration>,
+    pub time: Option<WorkTime>,
     /// Why it runs its query again with each change, where it does.
     pub recomputes: Option<String>,
     /// Why it stopped, if it did.
@@ -48,6 +66,24 @@ pub struct Explain {
 }
 
 impl Explain {
+    /// Time taken by the view's operators, where it is measured; a shared operator counts whole. The worst is
+    /// that of the one operator that was slowest.
+    pub fn time(&self) -> Option<WorkTime> {
+        fn visit(report: &OperatorReport, seen: &mut Vec<usize>, sum: &mut WorkTime) -> Option<()> {
+            if seen.contains(&report.id) {
+                return Some(());
+            }
+            seen.push(report.id);
+            let time = report.time?;
+            sum.total += time.total;
+            sum.worst = sum.worst.max(time.worst);
+            sum.epochs = sum.epochs.max(time.epochs);
+            report.inputs.iter().try_for_each(|input| visit(input, seen, sum))
+        }
+        let mut sum = WorkTime::default();
+        visit(&self.root, &mut Vec::new(), &mut sum).map(|()| sum)
+    }
+
     /// Bytes kept by the view's operators and its snapshot; a shared operator counts whole.
     pub fn state_bytes(&self) -> usize {
         fn visit(report: &OperatorReport, seen: &mut Vec<usize>) -> usize {
@@ -84,8 +120,13 @@ fn write_tree(
     if report.state_rows > 0 || report.state_bytes > 0 {
         write!(formatter, " state={} rows, {} bytes", report.state_rows, report.state_bytes)?;
     }
-    if let Some(time) = report.time {
-        write!(formatter, " time={time:.1?}")?;
+    if let Some(time) = report.time.filter(|time| time.epochs > 0) {
+        let (total, mean, worst) = (time.total, time.mean(), time.worst);
+        write!(
+            formatter,
+            " time={total:.1?} in {} epochs, mean {mean:.1?}, worst {worst:.1?}",
+            time.epochs
+        )?;
     }
     if report.shared_by > 1 {
         write!(formatter, " shared by {} views", report.shared_by)?;
@@ -108,6 +149,10 @@ impl fmt::Display for Explain {
             ", of which snapshot={} rows, {} bytes",
             self.snapshot_rows, self.snapshot_bytes
         )?;
+        if let Some(time) = self.time().filter(|time| time.epochs > 0) {
+            let (total, mean) = (time.total, time.mean());
+            write!(formatter, "; {total:.1?} in {} epochs, {mean:.1?} each", time.epochs)?;
+        }
         if let Some(failure) = &self.failure {
             write!(formatter, " STOPPED: {failure}")?;
         }

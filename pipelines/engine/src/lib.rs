@@ -32,6 +32,7 @@ mod plan;
 mod snapshot;
 mod state;
 mod store;
+mod why;
 
 pub use checkpoint::CheckpointId;
 pub use definition::{Relation, RelationKind, ViewDefinition};
@@ -39,11 +40,12 @@ pub use delta::Delta;
 pub use engine::{Engine, EngineConfig};
 pub use epoch::{Cut, Epoch, EpochChanges, StoppedView};
 pub use error::{Error, Result};
-pub use explain::{Explain, OperatorReport};
+pub use explain::{Explain, OperatorReport, WorkTime};
 pub use fault::{Fault, Place, planning as planning_fault};
 pub use journal::{Journal, JournalEntry};
 pub use snapshot::Snapshot;
 pub use store::{CheckpointStore, DirStore, MemoryStore};
+pub use why::{Because, Origin, Question, Why};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

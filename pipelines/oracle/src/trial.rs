@@ -6,9 +6,11 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use datafusion::logical_expr::{LogicalPlan, SortExpr};
-use millrace_engine::{Cut, Delta, Engine, EngineConfig, Epoch, Explain, ViewDefinition};
+use millrace_engine::{
+    Because, Cut, Delta, Engine, EngineConfig, Epoch, Explain, Question, ViewDefinition, Why,
+};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -156,6 +158,25 @@ impl Trial {
         run.play(order).await
     }
 
+    /// The rows of the view with these values, and the rows of the tables they come from in the end. `now()` is
+    /// the time of the last epoch.
+    ///
+    /// # Errors
+    /// What is wrong with the SQL, a column or a value, or fails on the rows.
+    pub fn why(&self, key: &[(String, String)]) -> Result<Because> {
+        let (name, tables) = (self.free_name(), self.tables.iter());
+        let own = (name.clone(), self.sql.clone());
+        let why = Why::new(&Question {
+            relations: tables.clone().map(|table| (table.name.clone(), table.schema())).collect(),
+            views: self.views.iter().cloned().chain([own]).collect(),
+            view: name,
+            key: key.to_vec(),
+            now: time(self.epochs as u64),
+        })?;
+        let rows = tables.map(|table| (table.name.clone(), vec![table.rows.clone()]));
+        Ok(why.answer(rows.collect())?)
+    }
+
     /// The query's plan by batch SQL over the final rows, as the SQL says it.
     ///
     /// # Errors
@@ -234,6 +255,12 @@ impl Trial {
     }
 }
 
+/// The time of an epoch.
+fn time(epoch: u64) -> DateTime<Utc> {
+    let time = DateTime::from_timestamp(START + epoch as i64, 0);
+    time.expect("epochs are few enough for the times to be in range")
+}
+
 /// A trial under way.
 struct Run<'a> {
     trial: &'a Trial,
@@ -292,8 +319,7 @@ impl Run<'_> {
                 inputs.push((table.name.clone(), delta));
             }
         }
-        let now = DateTime::from_timestamp(START + number as i64, 0);
-        let now = now.expect("epochs are few enough for the times to be in range");
+        let now = time(number);
         let changes = self.engine.step(Epoch { number, cut: Cut::new(), inputs, now })?;
         for (_, delta) in changes.changes.iter().filter(|(view, _)| *view == self.name) {
             outcome.rows_changed += delta.num_rows() as u64;

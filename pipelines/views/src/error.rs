@@ -26,6 +26,14 @@ pub enum Error {
     UnknownView { name: String },
     #[error("view {name} keeps no rows: its header says `serve: none`")]
     NotServed { name: String },
+    #[error("view {view} is asked for a row by its whole key, {key}: name {missing} too")]
+    KeyIncomplete { view: String, key: String, missing: String },
+    #[error("another row is being looked into: ask again for view {view} when that is done")]
+    Busy { view: String },
+    #[error(
+        "more than {most} events may be behind this row of view {view}: ask for a row of one of the views it reads"
+    )]
+    TooManyEvents { view: String, most: usize },
     #[error("{file}: {problem}")]
     Case { file: String, problem: String },
     #[error(
@@ -73,6 +81,9 @@ impl Error {
             }
             Self::UnknownView { .. } => "unknown_view",
             Self::NotServed { .. } => "view_not_served",
+            Self::KeyIncomplete { .. } => "key_incomplete",
+            Self::Busy { .. } => "busy",
+            Self::TooManyEvents { .. } => "events_too_many",
             Self::Case { .. } => "view_test",
             Self::FrontierTimeout { .. } => "frontier_timeout",
             Self::Stopped { .. } => "pipeline_stopped",
@@ -92,7 +103,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::FrontierTimeout { .. } | Self::LogTooShort { .. } => true,
+            Self::FrontierTimeout { .. } | Self::LogTooShort { .. } | Self::Busy { .. } => true,
             Self::Feed { retryable, .. } => *retryable,
             Self::Engine(error) => error.is_retryable(),
             Self::Olap(error) => error.is_retryable(),

@@ -3,7 +3,9 @@
 pub mod explain;
 pub mod list;
 pub mod sql;
+pub mod test;
 pub mod trial;
+pub mod why;
 
 use anyhow::Result;
 
@@ -21,6 +23,8 @@ pub async fn run(settings: &Settings, command: &Views, output: Output) -> Result
         Views::List => list::run(&operator()?, output).await,
         Views::Explain { name } => explain::run(&operator()?, name, output).await,
         Views::Sql { name } => sql::run(&operator()?, name).await,
+        Views::Why(row) => why::run(&operator()?, row, output).await,
+        Views::Test { names, folder } => test::run(names, folder.as_deref()).await,
         Views::Try(view) => trial::run(view, output).await,
     }
 }

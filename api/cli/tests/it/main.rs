@@ -6,4 +6,5 @@ mod doctor;
 mod program;
 mod relay;
 mod trace;
+mod views;
 mod views_try;

@@ -165,6 +165,28 @@ fn what_is_wrong_in_the_file_is_shown_in_its_line() {
 }
 
 #[test]
+fn why_prints_the_rows_of_the_files() {
+    let folder = Folder::new();
+    let arguments = ["--why", "region=north", "--output", "json"];
+    let (printed, _) = folder.tried(&arguments);
+    let found: Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(found["rows"], json!([{"region": "north", "sales": 3, "amount": 14, "cost": 1.5}]));
+    let inputs = found["inputs"].as_array().expect("inputs");
+    let ids: Vec<&Value> =
+        inputs[0]["rows"].as_array().expect("rows").iter().map(|row| &row["id"]).collect();
+    assert_eq!((&inputs[0]["name"], ids), (&json!("sales"), vec![&json!(1), &json!(3), &json!(4)]));
+    assert_eq!((&inputs[1]["name"], &inputs[1]["total"]), (&json!("shops"), &json!(2)));
+    let (table, _) = folder.tried(&["--why", "region=north"]);
+    assert!(table.contains("sales (relation, read by view): 3 rows"), "{table}");
+    let unknown =
+        folder.refused(&[&["view.sql"], &TABLES[..], &["--why", "regio=north"]].concat(), 1);
+    assert!(unknown.contains("did you mean \"region\"?"), "{unknown}");
+    let nothing =
+        folder.refused(&[&["view.sql"], &TABLES[..], &["--why", "region=west"]].concat(), 1);
+    assert!(nothing.contains("no row of the view has these values"), "{nothing}");
+}
+
+#[test]
 fn strict_refuses_what_is_computed_again() {
     let folder = Folder::new();
     let sql = "with recursive n as (select 1 as v union all select v + 1 from n, sales where v < 3)\n\

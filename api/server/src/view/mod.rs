@@ -14,6 +14,7 @@ mod scope;
 mod slot;
 mod sse;
 mod stream;
+mod why;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<GatewayState> {
         .routes(routes!(read::read))
         .routes(routes!(stream::stream))
         .routes(routes!(explain::explain))
+        .routes(routes!(why::why))
 }
 
 /// Header with the position an answer is true at.

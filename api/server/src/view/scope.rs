@@ -1,5 +1,6 @@
 //! Which rows of a view a person may see.
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use millrace_events::ShopId;
 use millrace_kernel::{Actor, Permission};
@@ -41,8 +42,28 @@ pub(crate) fn filter(
             return Err(Error::ShopForbidden { shop });
         }
     }
+    require_shops(&mut filter, schema, shops)?;
+    Ok(filter)
+}
+
+/// Of rows that a row somebody may see comes from, those that are not of other shops.
+///
+/// # Errors
+/// What [`Filter::require`] refuses.
+pub(crate) fn confine(actor: &Actor, rows: &RecordBatch) -> Result<RecordBatch, Error> {
+    let schema = rows.schema();
+    match actor.shop_scope() {
+        Some(shops) if schema.index_of(SHOP).is_ok() => {
+            let mut filter = Filter::default();
+            require_shops(&mut filter, &schema, shops)?;
+            filter.apply(rows)
+        }
+        _ => Ok(rows.clone()),
+    }
+}
+
+fn require_shops(filter: &mut Filter, schema: &SchemaRef, shops: &[ShopId]) -> Result<(), Error> {
     let shops: Vec<String> = shops.iter().map(ToString::to_string).collect();
     let values: Vec<&str> = shops.iter().map(String::as_str).collect();
-    filter.require(schema, schema.index_of(SHOP)?, &values)?;
-    Ok(filter)
+    filter.require(schema, schema.index_of(SHOP)?, &values)
 }

@@ -214,6 +214,86 @@ fn a_person_sees_the_own_shops_only() {
 }
 
 #[test]
+fn a_row_tells_what_it_comes_from() {
+    run(async {
+        let (server, floor, admin) = open().await;
+        let (shop, other) = (ShopId::new(), ShopId::new());
+        let sales = [Sale::of(shop, 100), Sale::of(other, 200), Sale::of(shop, 300)];
+        floor.sell_seen(&sales).await;
+        let why = async |path: &str, token: &str| {
+            let path = format!("/api/v1/views/{path}");
+            server.get(&path).bearer_auth(token).send().await.expect("an answer")
+        };
+        let path = format!("live_test_by_shop/why?shop_id={shop}&limit=1");
+        let answer = body(why(&path, &admin).await).await;
+        assert_eq!(answer["position"], 3);
+        assert_eq!(answer["rows"].as_array().map(Vec::len), Some(1));
+        assert_eq!(
+            (&answer["rows"][0]["sales"], &answer["rows"][0]["revenue"]),
+            (&json!(2), &json!(4.0))
+        );
+        let named: Vec<_> = answer["inputs"]
+            .as_array()
+            .expect("inputs")
+            .iter()
+            .map(|input| (&input["name"], &input["reader"], &input["is_view"], &input["total"]))
+            .collect();
+        assert_eq!(
+            named,
+            [
+                (&json!("stg_test__sales"), &json!("live_test_by_shop"), &json!(true), &json!(2)),
+                (&json!("sale"), &json!("stg_test__sales"), &json!(false), &json!(2)),
+            ]
+        );
+        let events = answer["inputs"][1]["rows"].as_array().expect("rows");
+        assert_eq!((events.len(), &events[0]["shop_id"]), (1, &json!(shop)));
+
+        let nothing = format!("live_test_by_shop/why?shop_id={}", ShopId::new());
+        let answer = body(why(&nothing, &admin).await).await;
+        assert_eq!((&answer["rows"], &answer["inputs"]), (&json!([]), &json!([])));
+
+        let cashier = server.token_of("asha@example.com", &["cashier"], &[shop]).await;
+        let answer = body(why(&path, &cashier).await).await;
+        assert_eq!(answer["inputs"][1]["total"], 2);
+        let refusals = [
+            (format!("live_test_by_shop/why?shop_id={other}"), &cashier, 403, "shop_forbidden"),
+            ("live_test_total/why?currency=INR".to_owned(), &cashier, 403, "forbidden"),
+            ("live_test_by_shop/why?sales=2".to_owned(), &admin, 400, "key_incomplete"),
+            ("live_test_by_shop/why?shop=a".to_owned(), &admin, 400, "column_unknown"),
+            ("stg_test__sales/why?position=1".to_owned(), &admin, 404, "view_not_served"),
+        ];
+        for (path, token, status, code) in refusals {
+            let (found, refused) = problem(why(&path, token).await).await;
+            assert_eq!((found, &refused["code"]), (status, &json!(code)), "{path}");
+        }
+        floor.close().await;
+    });
+}
+
+#[test]
+fn a_view_tells_what_its_operators_cost() {
+    run(async {
+        let (server, floor, admin) = open().await;
+        floor.sell_seen(&[Sale::of(ShopId::new(), 100)]).await;
+        floor.sell_seen(&[Sale::of(ShopId::new(), 200), Sale::of(ShopId::new(), 300)]).await;
+        let path = format!("{VIEW}/explain");
+        let answer = server.get(&path).bearer_auth(&admin).send().await.expect("an answer");
+        let answer = body(answer).await;
+        let operators = answer["operators"].as_array().expect("operators");
+        let last = operators.last().expect("there are some");
+        assert!(last["class"].as_str().is_some_and(|class| class.contains("aggregate")), "{last}");
+        assert_eq!((&last["rows_in"], &last["state_rows"]), (&json!(3), &json!(3)), "{last}");
+        assert_eq!(last["epochs"], 2, "{last}");
+        assert!(last["worst_us"].as_u64() >= last["mean_us"].as_u64(), "{last}");
+        let ids: Vec<_> = operators.iter().map(|operator| &operator["id"]).collect();
+        let reads = last["inputs"].as_array().expect("inputs");
+        assert!(reads.iter().all(|input| ids.contains(&input)), "{last}");
+        assert!(answer["state_bytes"].as_u64() > last["state_bytes"].as_u64(), "{answer}");
+        floor.close().await;
+    });
+}
+
+#[test]
 fn what_is_not_served_is_not_found() {
     run(async {
         let (server, floor, admin) = open().await;

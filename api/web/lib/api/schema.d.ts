@@ -463,6 +463,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/views/{name}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain a row
+         * @description The row of a view and the rows it comes from: of the events and views it reads, and of those that these
+         *     read. They are found by reading the log, which takes a while; one row is looked into at a time. Any other
+         *     parameter is a column and its value; all of the view's key must be named, and `null` stands for no value.
+         *     Rows of shops that are not the caller's are left out.
+         */
+        get: operations["explain_row"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/login": {
         parameters: {
             query?: never;
@@ -680,6 +703,10 @@ export interface components {
             state: "failed";
         };
         Explained: {
+            /** @description The same one by one, each behind those it reads. */
+            operators: components["schemas"]["ViewOperator"][];
+            /** @description Bytes that its operators and its rows take; a shared operator counts whole. */
+            state_bytes: number;
             /** @description The operators as a tree, each with its class, rows, state bytes and time. */
             text: string;
             view: string;
@@ -1115,6 +1142,43 @@ export interface components {
             /** @description Positive; at most what was sold and has not come back yet. */
             quantity: components["schemas"]["Quantity"];
         };
+        /** @description Rows of an event or view that a row comes from. */
+        RowInput: {
+            /** @description Why there may be more rows, or fewer, than had a part in it; mostly empty. */
+            caveats: string[];
+            /** @description Columns in their order. */
+            columns: string[];
+            is_view: boolean;
+            name: string;
+            /** @description The view whose SQL reads it. */
+            reader: string;
+            rows: {
+                [key: string]: unknown;
+            }[];
+            /** @description Rows there are; not all of them may be given. */
+            total: number;
+        };
+        /** @description A row of a view and what it comes from. */
+        RowReason: {
+            /**
+             * Format: date-time
+             * @description Commit time of the newest event included; null before the first.
+             */
+            as_of?: string | null;
+            /** @description Columns in their order. */
+            columns: string[];
+            /** @description What the view reads first, then what those read. */
+            inputs: components["schemas"]["RowInput"][];
+            /**
+             * Format: int64
+             * @description Every event up to here is included, and none after.
+             */
+            position: number;
+            rows: {
+                [key: string]: unknown;
+            }[];
+            view: string;
+        };
         /**
          * Format: uuid
          * @description A shop: a place that sells and holds stock.
@@ -1273,6 +1337,35 @@ export interface components {
             nullable: boolean;
             /** @description `text`, `integer`, `decimal(18,2)`, `date`, `timestamp`, `boolean` … */
             type: string;
+        };
+        ViewOperator: {
+            /** @description How it is kept true: `linear`, `additive aggregate`, `bilinear`… */
+            class: string;
+            description: string;
+            /**
+             * Format: int64
+             * @description Epochs in which it had something to do, since the system started; the times are of these.
+             */
+            epochs: number;
+            /** @description Why it stopped, if it did. */
+            failure?: string | null;
+            id: number;
+            /** @description The operators it reads. */
+            inputs: number[];
+            /** Format: int64 */
+            mean_us: number;
+            /** @description Why it runs its query again with each change, where it does. */
+            recomputes?: string | null;
+            /** Format: int64 */
+            rows_in: number;
+            /** Format: int64 */
+            rows_out: number;
+            /** @description Views that use it. */
+            shared_by: number;
+            state_bytes: number;
+            state_rows: number;
+            /** Format: int64 */
+            worst_us: number;
         };
         /** @description A page of a view's rows. */
         ViewPage: {
@@ -2770,6 +2863,92 @@ export interface operations {
             };
             /** @description `streams_taken`: too many at once */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_row: {
+        parameters: {
+            query?: {
+                /** @description Rows given of each input: 1 to 1000, 100 when left out */
+                limit?: number;
+                /** @description Wait until the write that answered this token is included */
+                wait_for?: string;
+                /** @description Wait until this position is included */
+                at_least?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Name of a view with `serve: live` */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The row, none where no row has the key, and what it comes from */
+            200: {
+                headers: {
+                    /** @description The position */
+                    "millrace-position"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RowReason"];
+                };
+            };
+            /** @description `key_incomplete`, `column_unknown`, `value_unreadable`, `out_of_range`, `parameter_unreadable` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shop_forbidden`, `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unknown_view`, `view_not_served` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `events_too_many`: too much may be behind the row */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `busy`: another row is being looked into */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

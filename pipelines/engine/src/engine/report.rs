@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Engine, Version};
 use crate::graph::NodeId;
-use crate::{Explain, OperatorReport, Result};
+use crate::{Explain, OperatorReport, Result, WorkTime};
 
 impl Engine {
     /// The operators of a view with their state and work.
@@ -47,7 +47,11 @@ impl Engine {
             state_bytes: operators().map(|operator| operator.state_bytes()).sum(),
             rows_in: meter.rows_in,
             rows_out: meter.rows_out,
-            time: self.config.stopwatch.map(|_| meter.time),
+            time: self.config.stopwatch.map(|_| WorkTime {
+                total: meter.time,
+                worst: meter.time_max,
+                epochs: meter.epochs,
+            }),
             recomputes: node.spec.recomputes.clone(),
             failure: node.failure.clone(),
             inputs: node.spec.inputs.iter().map(|input| self.report(*input, users)).collect(),

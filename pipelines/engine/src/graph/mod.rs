@@ -261,13 +261,15 @@ impl Graph {
         self.workers[worker].slots[id].operator.as_mut()
     }
 
-    /// What a node did since the engine started; times of all workers together.
+    /// What a node did since the engine started: times of all workers together, the longest of one of them.
     pub fn meter(&self, id: NodeId) -> Meter {
         let meters = self.workers.iter().map(|worker| worker.slots[id].meter);
         meters.fold(Meter::default(), |sum, meter| Meter {
             rows_in: sum.rows_in + meter.rows_in,
             rows_out: sum.rows_out + meter.rows_out,
+            epochs: sum.epochs.max(meter.epochs),
             time: sum.time + meter.time,
+            time_max: sum.time_max.max(meter.time_max),
         })
     }
 

@@ -17,7 +17,11 @@ use crate::operator::{Change, Operator};
 pub(crate) struct Meter {
     pub rows_in: u64,
     pub rows_out: u64,
+    /// Epochs in which it took anything in and was measured.
+    pub epochs: u64,
     pub time: Duration,
+    /// What the longest of them took.
+    pub time_max: Duration,
 }
 
 /// A node's operator and what it gave in the current epoch.
@@ -163,7 +167,10 @@ impl Worker {
         let started = epoch.stopwatch.map(|now| now());
         let output = slot.operator.apply(&changes);
         if let (Some(now), Some(started)) = (epoch.stopwatch, started) {
-            slot.meter.time += now().saturating_sub(started);
+            let time = now().saturating_sub(started);
+            slot.meter.time += time;
+            slot.meter.time_max = slot.meter.time_max.max(time);
+            slot.meter.epochs += 1;
         }
         slot.meter.rows_in += rows_in as u64;
         match output {

@@ -9,12 +9,13 @@ mod ranks;
 mod table;
 
 pub(crate) use clock::{CLOCK, CLOCK_KEY, clock_row, clock_schema, clock_time};
-pub(crate) use lower::{Catalog, lower};
+pub(crate) use lower::{Catalog, lower, physical};
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::error::DataFusionError;
+use chrono::{DateTime, Utc};
+use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -73,16 +74,34 @@ impl Planner {
         Error::Plan { fault, cause: Box::new(cause) }
     }
 
+    /// A view's query as SQL says it.
+    fn parsed(&self, view: &str, sql: &str) -> Result<LogicalPlan> {
+        let planned = self.context.state().create_logical_plan(sql).now_or_never();
+        let plan = planned.expect("tables are declared in memory: planning never waits");
+        plan.map_err(|cause| self.refusal(view, sql, cause))
+    }
+
+    /// The same with its types settled.
+    pub fn analyzed(&self, view: &str, sql: &str) -> Result<LogicalPlan> {
+        let analyzed = optimize::analyze(self.parsed(view, sql)?, &self.context.state());
+        analyzed.map_err(|cause| self.refusal(view, sql, cause))
+    }
+
+    /// A query as of a time, with its conditions as low as they go and all columns kept.
+    pub fn pushed_down(
+        &self,
+        plan: LogicalPlan,
+        now: DateTime<Utc>,
+    ) -> DataFusionResult<LogicalPlan> {
+        optimize::push_down(plan, &self.context.state(), now)
+    }
+
     /// Parses, checks and optimises a view's query.
     pub fn plan(&self, view: &str, sql: &str, text: &Text<'_>) -> Result<LogicalPlan> {
-        let failed = |source| self.refusal(view, sql, source);
-        let state = self.context.state();
-        let planned = state.create_logical_plan(sql).now_or_never();
-        let plan = planned
-            .expect("tables are declared in memory: planning never waits")
-            .map_err(failed)?;
+        let plan = self.parsed(view, sql)?;
         check::query_only(view, text, &plan)?;
-        let plan = optimize::optimize(plan, &state).map_err(failed)?;
+        let optimized = optimize::optimize(plan, &self.context.state());
+        let plan = optimized.map_err(|cause| self.refusal(view, sql, cause))?;
         check::same_at_any_time(view, text, &plan)?;
         Ok(plan)
     }

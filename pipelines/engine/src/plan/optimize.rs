@@ -39,12 +39,14 @@ struct Context<'a> {
     state: &'a SessionState,
     /// Names given by the rules start afresh with each view, so that equal queries give equal plans.
     aliases: Arc<AliasGenerator>,
+    /// What functions of the current time are folded into, if they are.
+    now: Option<DateTime<Utc>>,
 }
 
 impl OptimizerConfig for Context<'_> {
     /// Without a start time, functions of the current time are not folded into constants.
     fn query_execution_start_time(&self) -> Option<DateTime<Utc>> {
-        None
+        self.now
     }
 
     fn alias_generator(&self) -> &Arc<AliasGenerator> {
@@ -60,8 +62,11 @@ impl OptimizerConfig for Context<'_> {
     }
 }
 
-pub(super) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
-    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+type Rule = Arc<dyn OptimizerRule + Send + Sync>;
+
+/// The rules that bring conditions down, and queries inside expressions to joins.
+fn rules() -> Vec<Rule> {
+    vec![
         Arc::new(RewriteSetComparison::new()),
         Arc::new(SimplifyExpressions::new()),
         Arc::new(ReplaceDistinctWithAggregate::new()),
@@ -74,13 +79,44 @@ pub(super) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<Logica
         Arc::new(EliminateCrossJoin::new()),
         Arc::new(EliminateOuterJoin::new()),
         Arc::new(PushDownFilter::new()),
+    ]
+}
+
+/// The rules that save work, at the cost of columns and places.
+fn saving_rules() -> Vec<Rule> {
+    vec![
         Arc::new(EliminateGroupByConstant::new()),
         Arc::new(CommonSubexprEliminate::new()),
         Arc::new(OptimizeProjections::new()),
-    ];
-    let analyzed = Analyzer::new().execute_and_check(plan, state.config_options(), |_, _| {})?;
-    let bound = clock::bind(analyzed)?;
-    let context = Context { state, aliases: Arc::new(AliasGenerator::new()) };
-    let plan = Optimizer::with_rules(rules).optimize(bound, &context, |_, _| {})?;
-    evaluate_once(filter_windows(plan)?)
+    ]
+}
+
+fn apply(
+    rules: Vec<Rule>,
+    plan: LogicalPlan,
+    state: &SessionState,
+    now: Option<DateTime<Utc>>,
+) -> Result<LogicalPlan> {
+    let context = Context { state, aliases: Arc::new(AliasGenerator::new()), now };
+    Optimizer::with_rules(rules).optimize(plan, &context, |_, _| {})
+}
+
+/// The plan with its types settled.
+pub(super) fn analyze(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    Analyzer::new().execute_and_check(plan, state.config_options(), |_, _| {})
+}
+
+pub(super) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    let bound = clock::bind(analyze(plan, state)?)?;
+    let rules = rules().into_iter().chain(saving_rules()).collect();
+    evaluate_once(filter_windows(apply(rules, bound, state, None)?)?)
+}
+
+/// The plan as of `now`, with all its columns.
+pub(super) fn push_down(
+    plan: LogicalPlan,
+    state: &SessionState,
+    now: DateTime<Utc>,
+) -> Result<LogicalPlan> {
+    apply(rules(), plan, state, Some(now))
 }

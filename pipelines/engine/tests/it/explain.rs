@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millrace_engine::{Engine, EngineConfig};
+use millrace_engine::{Engine, EngineConfig, WorkTime};
 
 use crate::fixture::{engine, epoch, view};
 use crate::world::{World, relations};
@@ -78,7 +78,23 @@ fn a_stopwatch_gives_times() {
     let inputs = std::iter::repeat_with(|| world.churn(50))
         .find(|inputs| inputs.iter().any(|(name, _)| name == "moves"));
     engine.step(epoch(1, inputs.unwrap())).unwrap();
-    assert_eq!(engine.explain("counted").unwrap().root.time, Some(Duration::from_millis(1)));
+    let one = Duration::from_millis(1);
+    let worked = WorkTime { total: one, worst: one, epochs: 1 };
+    assert_eq!(engine.explain("counted").unwrap().root.time, Some(worked));
+    // An epoch without moves is none of its own.
+    engine.step(epoch(2, Vec::new())).unwrap();
+    assert_eq!(engine.explain("counted").unwrap().root.time, Some(worked));
+    let inputs = std::iter::repeat_with(|| world.churn(50))
+        .find(|inputs| inputs.iter().any(|(name, _)| name == "moves"));
+    engine.step(epoch(3, inputs.unwrap())).unwrap();
+    let explain = engine.explain("counted").unwrap();
+    let twice = WorkTime { total: 2 * one, worst: one, epochs: 2 };
+    assert_eq!(explain.root.time, Some(twice));
+    let text = explain.to_string();
+    assert!(text.contains("time=2.0ms in 2 epochs, mean 1.0ms, worst 1.0ms"), "{text}");
+    // The relation works too.
+    assert_eq!(explain.time().map(|time| time.epochs), Some(2));
+    assert!(text.lines().next().is_some_and(|line| line.contains(" in 2 epochs, ")), "{text}");
 }
 
 #[test]

@@ -15,4 +15,5 @@ mod ordered;
 mod queries;
 mod recompute;
 mod snapshot;
+mod why;
 mod world;

@@ -8,19 +8,15 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use millrace_events::Position;
 use millrace_olap::{Difference, Loader, MartKind, MartSpec, compare, difference, held};
-use millrace_source::Cut;
 
-use super::feed::Purpose;
 use super::session::marts;
-use super::{PipelineHandle, Published, ViewSnapshot, split};
-use crate::{Error, Result, Tables, batch};
+use super::{PipelineHandle, Published, ViewSnapshot};
+use crate::{Result, Tables, batch};
 
 /// How long a mart may take to come to the position it is compared at.
 const SETTLE_MAX: Duration = Duration::from_secs(30);
 /// … and while ClickHouse does not take anything.
 const FAILING_MAX: Duration = Duration::from_secs(2);
-/// How long an epoch that should be in the log is waited for.
-const READ_MAX: Duration = Duration::from_secs(30);
 
 /// A live view compared with batch SQL over the log.
 #[derive(Clone, Debug)]
@@ -152,7 +148,6 @@ impl PipelineHandle {
 
     /// The events that `views` depend on, up to what is published.
     async fn past(&self, views: impl Iterator<Item = &str>, published: &Published) -> Result<Past> {
-        let position = published.position;
         let mut wanted = BTreeSet::new();
         for name in views {
             for view in self.registry().closure(name)? {
@@ -160,34 +155,16 @@ impl PipelineHandle {
             }
         }
         let mut past = Past::default();
-        let mut read = Position::START;
-        let ends = [position].into();
-        if position == Position::START {
-            return Ok(past);
-        }
-        let mut feed = self.hub.feeds.open(Cut::default(), Purpose::Verify).await?;
-        while read < position {
-            let epoch = tokio::time::timeout(READ_MAX, feed.next_epoch()).await;
-            let epoch = epoch.map_err(|_| Error::LogTooShort { position, end: read })??;
-            if epoch.is_empty() {
-                continue;
-            }
-            if epoch.cut.incarnation.max(1) != published.incarnation {
-                let reason = "the database was restored, the views are being filled again";
-                let incarnation = epoch.cut.incarnation;
-                return Err(Error::PastChanged { reason: reason.to_owned(), incarnation });
-            }
-            let pieces = split::at(&epoch, &ends);
-            for piece in pieces.into_iter().filter(|piece| piece.last <= position) {
-                past.undecodable.extend(piece.lacks());
-                read = piece.last;
-                for (event, rows) in piece.tables {
-                    if wanted.contains(&*event) {
-                        past.tables.entry(event.to_string()).or_default().push(rows);
-                    }
+        self.replay(published, |piece| {
+            past.undecodable.extend(piece.lacks());
+            for (event, rows) in piece.tables {
+                if wanted.contains(&*event) {
+                    past.tables.entry(event.to_string()).or_default().push(rows);
                 }
             }
-        }
+            Ok(())
+        })
+        .await?;
         Ok(past)
     }
 }

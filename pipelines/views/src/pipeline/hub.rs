@@ -9,7 +9,7 @@ use millrace_engine::Snapshot;
 use millrace_events::{Lsn, Position};
 use millrace_olap::Loader;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::ring::Ring;
 use super::run::Input;
@@ -64,6 +64,8 @@ pub(super) struct Hub {
     /// Where the engine's thread can be asked.
     pub asks: Mutex<Option<mpsc::WeakSender<Input>>>,
     pub stopping: watch::Sender<bool>,
+    /// Taken while the log is read to explain a row.
+    pub explaining: Semaphore,
 }
 
 impl Hub {
@@ -85,6 +87,7 @@ impl Hub {
             loader: Mutex::new(None),
             asks: Mutex::new(None),
             stopping: watch::Sender::new(false),
+            explaining: Semaphore::new(1),
             options,
         }
     }

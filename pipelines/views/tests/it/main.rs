@@ -7,3 +7,4 @@ mod marts;
 mod pipeline;
 mod registry;
 mod streams;
+mod why;

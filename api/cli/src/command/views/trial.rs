@@ -10,7 +10,12 @@ use datafusion::prelude::{CsvReadOptions, ParquetReadOptions};
 use millrace_oracle::{End, Order, Outcome, Table, Trial, session, sorted};
 
 use crate::args::{Output, TableFile, TryView, is_name};
+use crate::command::say;
 use crate::output::batch;
+use crate::output::because::Because;
+
+/// Rows shown of each table that rows come from.
+const WHY_ROWS_MAX: usize = 1000;
 
 /// # Errors
 /// Bad input, by name; with `--verify`, a view that is not what batch SQL answers.
@@ -46,6 +51,9 @@ pub async fn run(view: &TryView, output: Output) -> Result<()> {
     };
     let outcome = trial.run().await.with_context(|| format!("trying {path}"))?;
     tell(&trial, &outcome)?;
+    if !view.why.is_empty() {
+        return explain(&trial, view, output);
+    }
     let rows = sorted(&outcome.schema, &outcome.rows, &outcome.order)?;
     let bytes = batch::encode(&rows, output)?;
     match &view.out {
@@ -61,6 +69,17 @@ pub async fn run(view: &TryView, output: Output) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Prints the rows asked for and what they come from.
+fn explain(trial: &Trial, view: &TryView, output: Output) -> Result<()> {
+    let because = trial.why(&view.why)?;
+    ensure!(because.rows.num_rows() > 0, "no row of the view has these values");
+    let text = Because::of(&trial.name, &because, WHY_ROWS_MAX)?.text(output, true)?;
+    match &view.out {
+        Some(file) => fs::write(file, text).with_context(|| format!("writing {}", file.display())),
+        None => say(&text),
+    }
 }
 
 /// A file as a table.

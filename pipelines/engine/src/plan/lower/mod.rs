@@ -54,7 +54,7 @@ pub(crate) fn lower(
 }
 
 /// An expression over columns of `schema`, ready to be evaluated.
-fn physical(expression: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+pub(crate) fn physical(expression: &Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
     Ok(create_physical_expr(
         expression,
         schema,
