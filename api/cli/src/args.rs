@@ -108,6 +108,12 @@ pub enum Views {
         #[arg(long, value_name = "DIR")]
         folder: Option<PathBuf>,
     },
+    /// Define a view while the system runs: it fills itself from the log, then it is live
+    Create(DefineView),
+    /// Give a defined view another definition; it stays as it is until that is filled
+    Replace(DefineView),
+    /// Drop a defined view that no other reads
+    Drop { name: String },
     /// Try a view on files: feed them as changing tables, and print what the view holds in the end
     Try(TryView),
 }
@@ -130,6 +136,26 @@ pub struct WhyRow {
     /// Rows shown of each input
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub limit: u16,
+}
+
+/// The file begins with header lines, of which only the key is needed: the columns that tell rows apart, or
+/// `none` with `-- serve: none` for a step that only other views read.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  millrace views create live_units_by_product units.sql
+
+  -- key: product_id
+  select product_id, sum(quantity) as units from stg_sales__invoice_lines group by product_id")]
+pub struct DefineView {
+    /// Lower case letters, digits and _
+    pub name: String,
+    /// A file with header lines and one select
+    #[arg(value_name = "FILE.sql")]
+    pub file: PathBuf,
+    /// Do not wait until it is filled
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// Rows come in random epochs; some come with wrong values first, go and come again, or do not belong at

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use millrace_demo::live::ShopClient;
 use millrace_kernel::{Actor, Authenticator, Claims, Kernel};
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use crate::system::System;
 
 /// The token is renewed long before its end.
 const RENEWED_AFTER: Duration = Duration::from_secs(6 * 3600);
+const TOKEN_HEADER: &str = "millrace-token";
 /// Between two looks at a running examination.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 const TOKEN_HOLDS: Duration = Duration::from_secs(24 * 3600);
@@ -137,6 +138,21 @@ impl Operator {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Sends a command, and gives the token that a read waits for to include it.
+    ///
+    /// # Errors
+    /// As [`Operator::get`].
+    pub async fn write(&self, method: Method, path: &str, body: Option<&Value>) -> Result<String> {
+        let request = self.request(method, path);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let response = self.answer(request).await?;
+        let token = response.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
+        token.map(str::to_owned).context("the system answered without a token")
+    }
+
     /// Has the system examined and waits for the report.
     ///
     /// # Errors
@@ -182,17 +198,22 @@ impl Operator {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
+        let body = self.answer(request).await?.text().await?;
+        serde_json::from_str(&body).context("the system answered something else than expected")
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response> {
         let response = request
             .send()
             .await
             .with_context(|| format!("{} does not answer: is the system up?", self.url))?;
         let status = response.status();
-        let body = response.text().await?;
         if !status.is_success() {
+            let body = response.text().await?;
             let problem: Value = serde_json::from_str(&body).unwrap_or_default();
             let detail = problem["detail"].as_str().or(problem["title"].as_str());
             bail!("{status}: {}", detail.unwrap_or(&body));
         }
-        serde_json::from_str(&body).context("the system answered something else than expected")
+        Ok(response)
     }
 }

@@ -177,6 +177,18 @@ impl Error {
 fn views_status(error: &millrace_views::Error) -> StatusCode {
     use millrace_views::Error as Views;
     match error {
+        Views::Header { .. }
+        | Views::File { .. }
+        | Views::Circle { .. }
+        | Views::Plan(_)
+        | Views::Reader { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Views::Engine(error) if error.view().is_some() => StatusCode::UNPROCESSABLE_ENTITY,
+        Views::NameTaken { .. }
+        | Views::ProductView { .. }
+        | Views::HasReaders { .. }
+        | Views::ViewChanged { .. }
+        | Views::NotFilled { .. } => StatusCode::CONFLICT,
+        Views::Filling { .. } | Views::ViewStopped { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Views::UnknownView { .. } | Views::NotServed { .. } => StatusCode::NOT_FOUND,
         Views::KeyIncomplete { .. } => StatusCode::BAD_REQUEST,
         Views::TooManyEvents { .. } => StatusCode::UNPROCESSABLE_ENTITY,

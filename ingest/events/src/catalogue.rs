@@ -17,6 +17,7 @@ pub enum Topic {
     Inventory,
     Billing,
     Purchase,
+    Views,
 }
 
 impl Topic {
@@ -27,6 +28,7 @@ impl Topic {
         Self::Inventory,
         Self::Billing,
         Self::Purchase,
+        Self::Views,
     ];
 
     /// The control topic of one partition on which the relay tells how far it is.
@@ -41,6 +43,7 @@ impl Topic {
             Self::Inventory => "inventory.events.v1",
             Self::Billing => "billing.events.v1",
             Self::Purchase => "purchase.events.v1",
+            Self::Views => "views.events.v1",
         }
     }
 }
@@ -205,5 +208,7 @@ catalogue! {
     InventoryAdjusted = "inventory.adjusted", Inventory, "inventory-service", |e| e.shop_id, "Stock was corrected by hand, with a reason.";
     InvoiceIssued = "invoice.issued", Billing, "sales-service", |e| e.invoice_id, "A bill was issued and paid at the till.";
     ReturnProcessed = "return.processed", Billing, "sales-service", |e| e.invoice_id, "Goods of an invoice were taken back and paid back.";
+    ViewDefined = "view.defined", Views, "api-gateway", |e| e.name, "A view was created or given another definition.";
+    ViewDropped = "view.dropped", Views, "api-gateway", |e| e.name, "A view that had been defined was removed.";
     GrnReceived = "grn.received", Purchase, "purchase-service", |e| e.grn_id, "A vendor's delivery was taken in.";
 }

@@ -7,6 +7,7 @@ mod party;
 mod product;
 mod purchase;
 mod sales;
+mod view;
 
 pub use finance::*;
 pub use inventory::*;
@@ -14,3 +15,4 @@ pub use party::*;
 pub use product::*;
 pub use purchase::*;
 pub use sales::*;
+pub use view::*;

@@ -47,6 +47,8 @@ permissions! {
     Backdate = "document.backdate",
     ReturnProcess = "return.process",
     GoodsReceive = "goods.receive",
+    /// Define views while the system runs, and drop them.
+    ViewDefine = "view.define",
     /// Examine the system, replay dead letters.
     SystemOperate = "system.operate",
 }

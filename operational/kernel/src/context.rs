@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 
@@ -56,10 +56,14 @@ impl Context {
     }
 }
 
-impl FromRequestParts<Kernel> for Context {
+impl<S: Send + Sync> FromRequestParts<S> for Context
+where
+    Kernel: FromRef<S>,
+{
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, kernel: &Kernel) -> Result<Self> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let kernel = Kernel::from_ref(state);
         let actor = parts
             .extensions
             .get::<Arc<Actor>>()

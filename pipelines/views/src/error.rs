@@ -22,6 +22,27 @@ pub enum Error {
     Circle { names: String },
     #[error("{0}")]
     Plan(Box<Fault>),
+    #[error("view {reader} reads {view} and does not go with its new definition: {source}")]
+    Reader {
+        view: String,
+        reader: String,
+        #[source]
+        source: Box<Error>,
+    },
+    #[error("view {name} comes with Millrace and stays as it is: choose another name")]
+    ProductView { name: String },
+    #[error("there is a view called {name} already: replace it, or choose another name")]
+    NameTaken { name: String },
+    #[error("view {name} is read by {readers}: drop those first")]
+    HasReaders { name: String, readers: String },
+    #[error("view {name} was dropped or given another definition: ask for it again")]
+    ViewChanged { name: String },
+    #[error("view {name} has stopped: the status of the pipeline says why")]
+    ViewStopped { name: String },
+    #[error("view {name} is being filled from the log; it can be read once it has caught up")]
+    Filling { name: String },
+    #[error("view {name} could not be filled: {problem}")]
+    NotFilled { name: String, problem: String },
     #[error("no view is called {name}; `millrace views list` shows all")]
     UnknownView { name: String },
     #[error("view {name} keeps no rows: its header says `serve: none`")]
@@ -79,6 +100,14 @@ impl Error {
             Self::Header { .. } | Self::File { .. } | Self::Circle { .. } | Self::Plan(_) => {
                 "view_definition"
             }
+            Self::Reader { .. } => "view_reader",
+            Self::ProductView { .. } => "view_of_product",
+            Self::NameTaken { .. } => "view_name_taken",
+            Self::HasReaders { .. } => "view_has_readers",
+            Self::ViewChanged { .. } => "view_changed",
+            Self::ViewStopped { .. } => "view_stopped",
+            Self::Filling { .. } => "view_filling",
+            Self::NotFilled { .. } => "view_not_filled",
             Self::UnknownView { .. } => "unknown_view",
             Self::NotServed { .. } => "view_not_served",
             Self::KeyIncomplete { .. } => "key_incomplete",
@@ -104,6 +133,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::FrontierTimeout { .. } | Self::LogTooShort { .. } | Self::Busy { .. } => true,
+            Self::ViewChanged { .. } | Self::Filling { .. } => true,
             Self::Feed { retryable, .. } => *retryable,
             Self::Engine(error) => error.is_retryable(),
             Self::Olap(error) => error.is_retryable(),

@@ -23,4 +23,4 @@ pub use batch::Tables;
 pub use change::ViewChange;
 pub use error::{Error, Result};
 pub use pipeline::*;
-pub use registry::{Mart, Registry, Serve, View};
+pub use registry::{Mart, Registry, Serve, Texts, View};

@@ -1,5 +1,7 @@
 //! `millrace views …`: one file a verb.
 
+pub mod define;
+pub mod drop;
 pub mod explain;
 pub mod list;
 pub mod sql;
@@ -25,6 +27,9 @@ pub async fn run(settings: &Settings, command: &Views, output: Output) -> Result
         Views::Sql { name } => sql::run(&operator()?, name).await,
         Views::Why(row) => why::run(&operator()?, row, output).await,
         Views::Test { names, folder } => test::run(names, folder.as_deref()).await,
+        Views::Create(view) => define::create(&operator()?, view, output).await,
+        Views::Replace(view) => define::replace(&operator()?, view, output).await,
+        Views::Drop { name } => drop::run(&operator()?, name, output).await,
         Views::Try(view) => trial::run(view, output).await,
     }
 }

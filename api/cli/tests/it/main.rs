@@ -7,4 +7,5 @@ mod program;
 mod relay;
 mod trace;
 mod views;
+mod views_define;
 mod views_try;

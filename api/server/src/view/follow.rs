@@ -223,8 +223,21 @@ pub(super) fn follow(mut follower: Follower) -> impl Stream<Item = Result<Bytes,
                 update = follower.subscription.next() => Some(update),
             };
             let is_heartbeat = update.is_none();
-            for event in follower.events(update.transpose()?).await? {
-                yield event;
+            let events = match update.transpose() {
+                Ok(update) => follower.events(update).await,
+                Err(error) => Err(error.into()),
+            };
+            match events {
+                Ok(events) => {
+                    for event in events {
+                        yield event;
+                    }
+                }
+                // Whoever asks again is told what has become of the view.
+                Err(Error::Views(
+                    millrace_views::Error::ViewChanged { .. } | millrace_views::Error::ViewStopped { .. },
+                )) => break,
+                Err(error) => Err(error)?,
             }
             if is_heartbeat {
                 yield follower.heartbeat();

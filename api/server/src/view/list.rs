@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query as Pairs, State};
+use axum::http::HeaderMap;
 use axum::{Extension, Json};
 use millrace_kernel::Actor;
 use millrace_views::{Mart, Serve, View};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::definition::Definition;
 use super::kind;
+use super::query::Query;
 use crate::{Error, GatewayState};
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Views {
     views: Vec<Listed>,
+    /// Views that were defined while the system ran, those that are not there yet included.
+    definitions: Vec<Definition>,
 }
 
 /// A view and what is known about it.
@@ -33,6 +38,8 @@ struct Listed {
     /// What the ClickHouse table of this name holds: `current` rows, `history`, or there is `none`.
     #[schema(value_type = String)]
     mart: Mart,
+    /// Whether it was defined while the system ran.
+    is_defined: bool,
     columns: Vec<Column>,
     /// Every event up to here is included.
     position: u64,
@@ -56,25 +63,32 @@ struct Column {
     path = "/api/v1/views",
     tag = "views",
     operation_id = "list_views",
+    params(("wait_for" = Option<String>, Query, description = "Wait until the write that answered this token is included")),
     responses((status = 200, description = "Every view, each behind those it reads", body = Views))
 )]
 pub(super) async fn list(
     State(gateway): State<GatewayState>,
     Extension(actor): Extension<Arc<Actor>>,
+    Pairs(pairs): Pairs<Vec<(String, String)>>,
+    headers: HeaderMap,
 ) -> Result<Json<Views>, Error> {
     let pipeline = gateway.require_pipeline()?;
+    let query = Query::read(pairs, &headers)?;
+    query.wait(pipeline, gateway.options().wait_timeout).await?;
     let position = pipeline.published()?.position.0;
     let listed = |view: &Arc<View>| {
         let sees_all = actor.shop_scope().is_none();
         let rows = if view.serve == Serve::Live && sees_all {
-            Some(pipeline.snapshot(&view.name)?.snapshot.num_rows())
+            // None of a view that has stopped.
+            pipeline.snapshot(&view.name).ok().map(|view| view.snapshot.num_rows())
         } else {
             None
         };
-        Ok(describe(view, position, rows))
+        describe(view, position, rows)
     };
-    let views = pipeline.views().iter().map(listed).collect::<Result<_, Error>>()?;
-    Ok(Json(Views { views }))
+    let views = pipeline.views().iter().map(listed).collect();
+    let definitions = pipeline.definitions().into_iter().map(Definition::from).collect();
+    Ok(Json(Views { views, definitions }))
 }
 
 fn describe(view: &View, position: u64, rows: Option<usize>) -> Listed {
@@ -90,6 +104,7 @@ fn describe(view: &View, position: u64, rows: Option<usize>) -> Listed {
         key: view.key.clone(),
         serve: view.serve,
         mart: view.mart,
+        is_defined: view.is_defined(),
         columns: columns.collect(),
         position,
         rows,

@@ -1,6 +1,7 @@
 //! Views over HTTP: listed, read page by page, followed live.
 
 mod change;
+mod definition;
 mod explain;
 mod filter;
 mod follow;
@@ -25,8 +26,9 @@ pub(crate) use slot::Slots;
 
 pub(crate) fn routes() -> OpenApiRouter<GatewayState> {
     OpenApiRouter::new()
-        .routes(routes!(list::list))
-        .routes(routes!(read::read))
+        .routes(routes!(list::list, definition::create::create))
+        .routes(routes!(read::read, definition::replace::replace, definition::drop::drop_view))
+        .routes(routes!(definition::read::read))
         .routes(routes!(stream::stream))
         .routes(routes!(explain::explain))
         .routes(routes!(why::why))

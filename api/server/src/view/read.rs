@@ -51,6 +51,8 @@ struct Head<'a> {
         (status = 400, description = "`column_unknown`, `value_unreadable`, `sort_unreadable`, `out_of_range`, `parameter_unreadable`", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "`shop_forbidden`, `forbidden`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown_view`, `view_not_served`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`view_changed`, `view_not_filled`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`view_filling`, `view_stopped`", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "`frontier_timeout`: not included in time", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -63,13 +65,17 @@ pub(super) async fn read(
 ) -> Result<Response, Error> {
     let pipeline = gateway.require_pipeline()?;
     let query = Query::read(pairs, &headers)?;
-    let view = Arc::clone(pipeline.registry().get(&name)?);
+    let view = pipeline.view(&name)?;
     let filter = scope::filter(&actor, &view, &view.schema, &query.columns)?;
     let window = Window::new(query.page, query.limit)?;
     let sorts = sorts(&view.name, &view.schema, query.sort.as_deref(), &view.key)?;
     query.wait(pipeline, gateway.options().wait_timeout).await?;
 
-    let ViewSnapshot { snapshot, epoch, position, as_of, .. } = pipeline.snapshot(&name)?;
+    let taken = pipeline.snapshot(&name)?;
+    if taken.view().fingerprint != view.fingerprint {
+        return Err(millrace_views::Error::ViewChanged { name }.into());
+    }
+    let ViewSnapshot { snapshot, epoch, position, as_of, .. } = taken;
     let body = blocking(move || {
         let (page, total) = cut(&view.schema, &snapshot.batches()?, &filter, &sorts, window)?;
         let head = Head { view: &view.name, position: position.0, as_of, epoch, total };

@@ -28,7 +28,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// `reset` `{reason}`: changes were missed, drop what you have; a snapshot follows.
 ///
 /// With `Last-Event-ID` the stream goes on behind that event while the changes are retained, else it
-/// begins with `reset`. A stream ends after 15 minutes at the latest, so that it never outlives
+/// begins with `reset`. A stream ends when the view is dropped or given another definition, and after 15 minutes at the latest, so that it never outlives
 /// the right to read by long: connect again with the last id.
 ///
 /// Parameters are columns and the values they must have, as in reading a view.
@@ -57,9 +57,9 @@ pub(super) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let pipeline = gateway.require_pipeline()?;
-    let view = Arc::clone(pipeline.registry().get(&name)?);
-    let filter = scope::filter(&actor, &view, &view.schema, &columns)?;
     let subscription = pipeline.subscribe(&name, last_event(&headers)?)?;
+    let view = Arc::clone(subscription.view());
+    let filter = scope::filter(&actor, &view, &view.schema, &columns)?;
     let slot = gateway.streams().take(actor.user_id)?;
     let follower = Follower::new(&gateway, pipeline.clone(), view, filter, subscription, slot)?;
     let events = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];

@@ -2,6 +2,7 @@
 
 mod client;
 mod collector;
+mod definitions;
 mod document;
 mod feed;
 mod harness;

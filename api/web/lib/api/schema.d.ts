@@ -386,7 +386,11 @@ export interface paths {
         /** List the views */
         get: operations["list_views"];
         put?: never;
-        post?: never;
+        /**
+         * Create a view
+         * @description It is filled from the log while all others stay live, and can be read once it has caught up.
+         */
+        post: operations["create_view"];
         delete?: never;
         options?: never;
         head?: never;
@@ -406,6 +410,36 @@ export interface paths {
          *     value. Rows of shops that are not the caller's are left out; asking for one is refused.
          */
         get: operations["read_view"];
+        /**
+         * Give a view another definition
+         * @description It goes on as it is until the new definition is filled. Views that read it follow at the same moment. Only
+         *     views that were defined while the system ran can be replaced.
+         */
+        put: operations["replace_view"];
+        post?: never;
+        /**
+         * Drop a view
+         * @description Only views that were defined while the system ran can be dropped, and only when no other view reads them.
+         */
+        delete: operations["drop_view"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/views/{name}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a view's definition
+         * @description Of a view that was defined while the system ran: its text, and how far it is. With the token that defining it
+         *     answered, the definition is known.
+         */
+        get: operations["read_view_definition"];
         put?: never;
         post?: never;
         delete?: never;
@@ -449,7 +483,7 @@ export interface paths {
          *     `reset` `{reason}`: changes were missed, drop what you have; a snapshot follows.
          *
          *     With `Last-Event-ID` the stream goes on behind that event while the changes are retained, else it
-         *     begins with `reset`. A stream ends after 15 minutes at the latest, so that it never outlives
+         *     begins with `reset`. A stream ends when the view is dropped or given another definition, and after 15 minutes at the latest, so that it never outlives
          *     the right to read by long: connect again with the last id.
          *
          *     Parameters are columns and the values they must have, as in reading a view.
@@ -913,6 +947,16 @@ export interface components {
             /** Format: password */
             password: string;
         };
+        NewText: {
+            /** @description Header lines, of which `-- key: …` has to be there, and one `select`. */
+            text: string;
+        };
+        NewView: {
+            /** @description Lower case letters, digits and `_`. */
+            name: string;
+            /** @description Header lines, of which `-- key: …` has to be there, and one `select`. */
+            text: string;
+        };
         /** @description A shop that can sell from now on. */
         OpenShop: {
             /** @description 1 to 6 of A–Z and 0–9; unique; part of document numbers. */
@@ -1315,6 +1359,8 @@ export interface components {
             columns: components["schemas"]["ViewColumn"][];
             /** @description What one row is. */
             grain: string;
+            /** @description Whether it was defined while the system ran. */
+            is_defined: boolean;
             /** @description The columns that tell rows apart. */
             key: string[];
             /** @description What the ClickHouse table of this name holds: `current` rows, `history`, or there is `none`. */
@@ -1337,6 +1383,39 @@ export interface components {
             nullable: boolean;
             /** @description `text`, `integer`, `decimal(18,2)`, `date`, `timestamp`, `boolean` … */
             type: string;
+        };
+        /** @description What a view holds from now on. */
+        ViewDefined: {
+            defined_by: components["schemas"]["UserId"];
+            name: string;
+            /** @description Header lines and one `select`, as in a view's file. */
+            text: string;
+        };
+        /** @description A view that somebody defined, and how far it is. */
+        ViewDefinition: {
+            /** @description Whether there is something to read: this definition, or the one before. */
+            is_served: boolean;
+            name: string;
+            /**
+             * Format: int32
+             * @description How much of the past is in, while it is filled.
+             */
+            percent?: number | null;
+            /**
+             * Format: int64
+             * @description The position of the event that defined it; of a live view, that from which on it is kept true.
+             */
+            position: number;
+            /** @description Why it could not be filled, in which case what the view was before goes on; or why it has stopped since. */
+            problem?: string | null;
+            /** @description `live`, `waiting` for others to be filled first, `filling`, or `failed`. */
+            state: string;
+            /** @description Header lines and one `select`. */
+            text: string;
+        };
+        ViewDropped: {
+            dropped_by: components["schemas"]["UserId"];
+            name: string;
         };
         ViewOperator: {
             /** @description How it is kept true: `linear`, `additive aggregate`, `bilinear`… */
@@ -1390,6 +1469,8 @@ export interface components {
             view: string;
         };
         Views: {
+            /** @description Views that were defined while the system ran, those that are not there yet included. */
+            definitions: components["schemas"]["ViewDefinition"][];
             views: components["schemas"]["View"][];
         };
         /** @description An entry written by a person. */
@@ -2668,7 +2749,10 @@ export interface operations {
     };
     list_views: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Wait until the write that answered this token is included */
+                wait_for?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2682,6 +2766,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Views"];
+                };
+            };
+            /** @description A problem; `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewView"];
+            };
+        };
+        responses: {
+            /** @description It is being filled */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewDefined"];
+                };
+            };
+            /** @description `view_name_taken`, `view_of_product` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `view_definition`, `plan`, `unsupported`: what is wrong, and where in the text */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A problem; `code` says which */
@@ -2751,6 +2886,187 @@ export interface operations {
                 };
             };
             /** @description `unknown_view`, `view_not_served` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `view_changed`, `view_not_filled` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `view_filling`, `view_stopped` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `frontier_timeout`: not included in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replace_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewText"];
+            };
+        };
+        responses: {
+            /** @description It is being filled */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewDefined"];
+                };
+            };
+            /** @description `unknown_view` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `view_of_product` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `view_definition`, `view_reader`, `plan`, `unsupported`: what is wrong, and where in the text */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drop_view: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone once the token that is answered has been reached */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewDropped"];
+                };
+            };
+            /** @description `unknown_view` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `view_has_readers`, `view_of_product` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem; `code` says which */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_view_definition: {
+        parameters: {
+            query?: {
+                /** @description Wait until the write that answered this token is included */
+                wait_for?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The definition */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViewDefinition"];
+                };
+            };
+            /** @description `unknown_view` */
             404: {
                 headers: {
                     [name: string]: unknown;

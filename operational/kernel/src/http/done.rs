@@ -47,6 +47,13 @@ impl<T> Done<T> {
         self
     }
 
+    /// Answers 202: what was asked for takes effect later.
+    #[must_use]
+    pub fn accepted(mut self) -> Self {
+        self.status = StatusCode::ACCEPTED;
+        self
+    }
+
     /// What the command gave, unless this is the answer of an earlier run.
     pub fn fresh_output(&self) -> Option<&T> {
         match &self.answer {

@@ -11,7 +11,7 @@ use millrace_olap::{Difference, Loader, MartKind, MartSpec, compare, difference,
 
 use super::session::marts;
 use super::{PipelineHandle, Published, ViewSnapshot};
-use crate::{Result, Tables, batch};
+use crate::{Error, Result, Tables, View, batch};
 
 /// How long a mart may take to come to the position it is compared at.
 const SETTLE_MAX: Duration = Duration::from_secs(30);
@@ -75,8 +75,10 @@ impl PipelineHandle {
         let position = published.position;
         let historic = held.iter().flatten().filter(|held| held.mart.kind == MartKind::History);
         let historic = historic.map(|held| held.mart.name.as_str());
-        let live = self.hub.live.keys().map(String::as_str);
-        let past = self.past(live.chain(historic), &published).await?;
+        let registry = &published.served.registry;
+        let live: Vec<Arc<View>> = published.served.live().cloned().collect();
+        let names = live.iter().map(|view| view.name.as_str());
+        let past = self.past(names.chain(historic), &published).await?;
         let mut audit = Audit {
             position,
             applied: published.applied,
@@ -85,14 +87,15 @@ impl PipelineHandle {
             views: Vec::new(),
             marts: Ok(Vec::new()),
         };
-        for (name, index) in &self.hub.live {
-            let found = ViewSnapshot::of(&published, *index).snapshot.batches()?;
-            let expected = batch::answer(self.registry(), name, &past.tables).await?;
-            let schema = &self.registry().get(name)?.schema;
+        for view in &live {
+            // One that has stopped says so in the status.
+            let Ok(kept) = ViewSnapshot::of(&published, &view.name) else { continue };
+            let found = kept.snapshot.batches()?;
+            let expected = batch::answer(registry, &view.name, &past.tables).await?;
             audit.views.push(Verified {
-                view: name.clone(),
+                view: view.name.clone(),
                 rows: found.iter().map(RecordBatch::num_rows).sum(),
-                difference: difference(schema, &found, &expected)?,
+                difference: difference(&view.schema, &found, &expected)?,
             });
         }
         audit.marts = match held {
@@ -111,9 +114,12 @@ impl PipelineHandle {
     ) -> Result<Vec<Reconciled>> {
         let mut reconciled = Vec::with_capacity(held.len());
         for Held { mart, rows } in held {
-            let view = match self.hub.live.get(&mart.name) {
-                Some(index) => ViewSnapshot::of(published, *index).snapshot.batches()?,
-                None => batch::answer(self.registry(), &mart.name, &past.tables).await?,
+            let view = match ViewSnapshot::of(published, &mart.name) {
+                Ok(kept) => kept.snapshot.batches()?,
+                Err(Error::NotServed { .. }) => {
+                    batch::answer(&published.served.registry, &mart.name, &past.tables).await?
+                }
+                Err(error) => return Err(error),
             };
             let difference = compare(&mart, &rows, &view)?;
             reconciled.push(Reconciled { mart: mart.name, difference });
@@ -139,7 +145,7 @@ impl PipelineHandle {
         loader.wait_for(position, patience).await?;
         let (clickhouse, database) = loader.clickhouse();
         let mut all = Vec::new();
-        for mart in marts(self.registry()).into_iter().filter(|mart| mart.kind != MartKind::Raw) {
+        for mart in marts(&self.registry()).into_iter().filter(|mart| mart.kind != MartKind::Raw) {
             let rows = held(clickhouse, database, &mart).await?;
             all.push(Held { mart, rows });
         }
@@ -150,7 +156,7 @@ impl PipelineHandle {
     async fn past(&self, views: impl Iterator<Item = &str>, published: &Published) -> Result<Past> {
         let mut wanted = BTreeSet::new();
         for name in views {
-            for view in self.registry().closure(name)? {
+            for view in published.served.registry.closure(name)? {
                 wanted.extend(view.reads.iter().cloned());
             }
         }

@@ -16,11 +16,13 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::PipelineOptions;
+use super::definitions::Definitions;
 use super::feed::Place;
-use crate::{Error, Result};
+use crate::{Error, Registry, Result, View};
 
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 const LINEAGE: &str = "lineage";
+const DEFINITIONS: &str = "definitions.json";
 const FIRST: &str = "first";
 
 /// The folder of one pipeline.
@@ -34,6 +36,8 @@ pub(super) struct Folder {
     saved: VecDeque<(String, Position)>,
     /// All unsent epochs up to this one are in files.
     saved_epoch: u64,
+    /// What the file of definitions says.
+    saved_definitions: Definitions,
 }
 
 /// What views and marts are filled from: a log, in one life of the database.
@@ -70,6 +74,8 @@ pub(super) struct Restored {
     pub place: Place,
     /// Epochs the engine includes that marts may lack.
     pub unsent: Vec<LoadEpoch>,
+    /// Views that the engine keeps or is to keep beside those from files.
+    pub definitions: Definitions,
 }
 
 /// Takes the folder for this process; one that is going down may hold it a moment longer.
@@ -112,7 +118,35 @@ impl Folder {
             unsent,
             saved: VecDeque::new(),
             saved_epoch: 0,
+            saved_definitions: Definitions::default(),
         })
+    }
+
+    /// The views that people had defined when the last checkpoint was taken; none of another life of the
+    /// database.
+    fn read_definitions(&mut self, incarnation: u32) -> Result<Definitions> {
+        let bytes = DirStore::open(&self.root)?.read(DEFINITIONS)?;
+        let read = bytes.map(|bytes| serde_json::from_slice::<Definitions>(&bytes)).transpose();
+        let read = read.map_err(|error| Error::Damaged {
+            path: self.root.join(DEFINITIONS).display().to_string(),
+            problem: format!("{error}; remove the folder to read them from the log again"),
+        })?;
+        self.saved_definitions = read.unwrap_or_default();
+        match &self.saved_definitions {
+            known if known.incarnation == incarnation => Ok(known.clone()),
+            _ => Ok(Definitions::of(incarnation)),
+        }
+    }
+
+    fn save_definitions(&mut self, definitions: &Definitions) -> Result<()> {
+        if *definitions != self.saved_definitions
+            && !(definitions.is_empty() && self.saved_definitions.is_empty())
+        {
+            let bytes = serde_json::to_vec(definitions).expect("definitions have string keys");
+            DirStore::open(&self.root)?.replace(DEFINITIONS, &bytes)?;
+            self.saved_definitions = definitions.clone();
+        }
+        Ok(())
     }
 
     /// What this folder has followed; begun at the first start.
@@ -141,45 +175,95 @@ impl Folder {
 
     /// The engine as of the newest sound checkpoint; a fresh one where there is none, or where it does
     /// not fit the views: they are then filled again from the start of the log.
+    ///
+    /// A view that somebody defined and whose state is not there is filled again beside the others.
     pub fn restore(&mut self, options: &PipelineOptions) -> Result<Restored> {
-        let registry = &options.registry;
-        let restored = Engine::restore(
-            options.engine.clone(),
-            registry.relations(),
-            registry.definitions(),
-            &self.checkpoints,
-        );
-        let (engine, cut) = match restored {
+        let incarnation = self.lineage()?.incarnation;
+        let mut definitions = self.read_definitions(incarnation)?;
+        let (engine, cut) = match self.restore_engine(options, &mut definitions) {
             Ok(restored) => restored,
-            Err(
+            Err(Error::Engine(
                 error @ (millrace_engine::Error::StateMissing { .. }
                 | millrace_engine::Error::NoUsableCheckpoint { .. }
                 | millrace_engine::Error::Damaged { .. }),
-            ) => {
+            )) => {
                 tracing::warn!(%error, "views are filled again from the start of the log");
-                self.wipe()?;
-                return fresh(options);
+                return self.fresh(options, definitions);
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
-        if cut.is_empty() {
-            self.wipe()?;
-            return fresh(options);
-        }
         let place = Place::from_engine(&cut);
-        // Starting over was interrupted.
-        if place.cut.incarnation.max(1) != self.lineage()?.incarnation {
-            self.wipe()?;
-            return fresh(options);
+        // There is no checkpoint, or starting over was interrupted.
+        if cut.is_empty() || place.cut.incarnation.max(1) != incarnation {
+            return self.fresh(options, definitions);
         }
         match self.read_unsent(engine.epoch()) {
-            Ok(unsent) => Ok(Restored { engine, place, unsent }),
+            Ok(unsent) => Ok(Restored { engine, place, unsent, definitions }),
             Err(error) => {
                 tracing::warn!(%error, "views are filled again from the start of the log");
-                self.wipe()?;
-                fresh(options)
+                self.fresh(options, definitions)
             }
         }
+    }
+
+    /// The engine as of the newest sound checkpoint, with those of the defined views that it has.
+    fn restore_engine(
+        &self,
+        options: &PipelineOptions,
+        definitions: &mut Definitions,
+    ) -> Result<(Engine, EngineCut)> {
+        loop {
+            let registry = planned(options, definitions)?;
+            let restored = Engine::restore(
+                options.engine.clone(),
+                registry.relations(),
+                registry.definitions(),
+                &self.checkpoints,
+            );
+            let (view, problem) = match &restored {
+                // What only reads rows that are kept is there, but empty.
+                Ok((engine, _)) => match empty(engine, &registry) {
+                    Some(view) => (view, None),
+                    None => return Ok(restored?),
+                },
+                Err(millrace_engine::Error::StateMissing { view, .. }) => (view.clone(), None),
+                Err(error) => match error.view() {
+                    Some(view) => (view.to_owned(), Some(error.to_string())),
+                    None => return Ok(restored?),
+                },
+            };
+            if !definitions.demote(&view, problem) {
+                return Ok(restored?);
+            }
+            tracing::warn!(view, "the checkpoint does not hold a view that was defined");
+            for reader in registry.readers(&view) {
+                definitions.demote(&reader.name, None);
+            }
+        }
+    }
+
+    /// An engine at the start of the log, which fills all views.
+    fn fresh(
+        &mut self,
+        options: &PipelineOptions,
+        mut definitions: Definitions,
+    ) -> Result<Restored> {
+        self.wipe()?;
+        definitions.promote_all();
+        let mut engine = Engine::new(options.engine.clone())?;
+        let registry = planned(options, &mut definitions)?;
+        for relation in registry.relations() {
+            engine.create_relation(relation)?;
+        }
+        for view in registry.views() {
+            match engine.create_view(view.definition()) {
+                Err(error) if view.is_defined() => {
+                    definitions.demote(&view.name, Some(error.to_string()));
+                }
+                outcome => outcome?,
+            }
+        }
+        Ok(Restored { engine, place: Place::default(), unsent: Vec::new(), definitions })
     }
 
     /// Unsent epochs up to `epoch`; files behind it belong to a checkpoint that was not completed or
@@ -217,7 +301,10 @@ impl Folder {
         &mut self,
         engine: &mut Engine,
         unsent: &[Arc<LoadEpoch>],
+        definitions: &Definitions,
     ) -> Result<CheckpointId> {
+        // First: a view whose state is missing is filled again, a definition that is missing is not.
+        self.save_definitions(definitions)?;
         let mut bytes = Vec::new();
         let mut last = Position::START;
         for epoch in unsent.iter().filter(|epoch| epoch.epoch > self.saved_epoch) {
@@ -269,15 +356,24 @@ impl Folder {
     }
 }
 
-fn fresh(options: &PipelineOptions) -> Result<Restored> {
-    let mut engine = Engine::new(options.engine.clone())?;
-    for relation in options.registry.relations() {
-        engine.create_relation(relation)?;
+/// The views from files and those defined, without what can't be planned beside them any more.
+fn planned(options: &PipelineOptions, definitions: &mut Definitions) -> Result<Registry> {
+    let (registry, refused) = options.registry.extended(&definitions.live())?;
+    for (name, error) in refused {
+        tracing::warn!(view = name, %error, "a defined view can't be kept any more");
+        definitions.demote(&name, Some(error.to_string()));
     }
-    for view in options.registry.definitions() {
-        engine.create_view(view)?;
-    }
-    Ok(Restored { engine, place: Place::default(), unsent: Vec::new() })
+    Ok(registry)
+}
+
+/// A defined view whose rows the engine has yet to take in.
+fn empty(engine: &Engine, registry: &Registry) -> Option<String> {
+    let is_empty = |view: &&Arc<View>| {
+        let snapshot = engine.snapshot(&view.name);
+        matches!(snapshot, Err(millrace_engine::Error::Filling { .. }))
+    };
+    let found = registry.views().iter().filter(|view| view.is_defined()).find(is_empty);
+    found.map(|view| view.name.clone())
 }
 
 struct BatchFile {

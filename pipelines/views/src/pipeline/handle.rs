@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::hub::Hub;
 use super::run::Input;
-use super::{Published, Status, StreamPlace, Subscription};
+use super::{DefinitionState, Published, Status, StreamPlace, Subscription};
 use crate::{Error, Registry, Result, View};
 
 /// What a read waits for.
@@ -44,17 +44,32 @@ pub struct ViewSnapshot {
     pub position: Position,
     /// Commit time of the newest event included, in any view; none before the first event.
     pub as_of: Option<DateTime<Utc>>,
+    view: Arc<View>,
 }
 
 impl ViewSnapshot {
-    pub(super) fn of(published: &Published, view: usize) -> Self {
-        Self {
-            snapshot: Arc::clone(&published.snapshots[view]),
+    pub(super) fn of(published: &Published, name: &str) -> Result<Self> {
+        let served = &published.served;
+        let index = served.index(name).ok_or_else(|| match served.registry.get(name) {
+            Ok(_) => Error::NotServed { name: name.to_owned() },
+            Err(unknown) => unknown,
+        })?;
+        let snapshot = published.snapshots[index].clone();
+        let snapshot = snapshot.ok_or_else(|| Error::ViewStopped { name: name.to_owned() })?;
+        Ok(Self {
+            view: Arc::clone(served.view(index)),
+            snapshot,
             incarnation: published.incarnation,
             epoch: published.epoch,
             position: published.position,
             as_of: published.as_of,
-        }
+        })
+    }
+
+    /// The view as it was defined then.
+    #[must_use]
+    pub fn view(&self) -> &Arc<View> {
+        &self.view
     }
 }
 
@@ -74,21 +89,14 @@ impl fmt::Debug for PipelineHandle {
 impl PipelineHandle {
     /// Every view, served or not, each behind those it reads.
     #[must_use]
-    pub fn views(&self) -> &[Arc<View>] {
-        self.registry().views()
+    pub fn views(&self) -> Vec<Arc<View>> {
+        self.registry().views().to_vec()
     }
 
+    /// The views as of the latest epoch, those defined since the start included.
     #[must_use]
-    pub fn registry(&self) -> &Registry {
-        &self.hub.options.registry
-    }
-
-    fn live(&self, name: &str) -> Result<usize> {
-        let index = self.hub.live.get(name).copied();
-        index.ok_or_else(|| match self.registry().get(name) {
-            Ok(_) => Error::NotServed { name: name.to_owned() },
-            Err(unknown) => unknown,
-        })
+    pub fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.hub.served().registry)
     }
 
     /// The latest epoch: position, frontier and time for all views.
@@ -102,10 +110,45 @@ impl PipelineHandle {
     /// The rows of a live view.
     ///
     /// # Errors
-    /// [`Error::UnknownView`], [`Error::NotServed`], [`Error::Stopped`].
+    /// [`Error::UnknownView`], [`Error::NotServed`], [`Error::Filling`], [`Error::NotFilled`],
+    /// [`Error::ViewStopped`], [`Error::Stopped`].
     pub fn snapshot(&self, name: &str) -> Result<ViewSnapshot> {
-        let view = self.live(name)?;
-        Ok(ViewSnapshot::of(&*self.hub.latest()?, view))
+        let published = self.hub.latest()?;
+        ViewSnapshot::of(&published, name).map_err(|error| self.explain_missing(name, error))
+    }
+
+    /// A view as it stands.
+    ///
+    /// # Errors
+    /// [`Error::UnknownView`]; [`Error::Filling`] and [`Error::NotFilled`] for one that somebody defined and that is
+    /// not there yet.
+    pub fn view(&self, name: &str) -> Result<Arc<View>> {
+        let found = self.registry().get(name).map(Arc::clone);
+        found.map_err(|error| self.explain_missing(name, error))
+    }
+
+    /// Why a view that was asked for can't be had.
+    fn explain_missing(&self, name: &str, error: Error) -> Error {
+        match error {
+            Error::UnknownView { .. } => {
+                match self.definition(name).ok().map(|known| known.state) {
+                    Some(DefinitionState::Failed { problem }) => {
+                        Error::NotFilled { name: name.to_owned(), problem }
+                    }
+                    Some(_) => Error::Filling { name: name.to_owned() },
+                    None => error,
+                }
+            }
+            Error::ViewStopped { .. } => {
+                let stopped =
+                    self.hub.report().stopped_views.into_iter().map(|stopped| stopped.view);
+                match stopped.into_iter().any(|stopped| stopped == name) {
+                    true => error,
+                    false => Error::Filling { name: name.to_owned() },
+                }
+            }
+            other => other,
+        }
     }
 
     /// The changes of a live view: behind `from` while they are retained, else after a reset and a
@@ -114,7 +157,8 @@ impl PipelineHandle {
     /// # Errors
     /// As [`Self::snapshot`].
     pub fn subscribe(&self, name: &str, from: Option<StreamPlace>) -> Result<Subscription> {
-        Subscription::new(Arc::clone(&self.hub), name, self.live(name)?, from)
+        let subscription = Subscription::new(Arc::clone(&self.hub), name, from);
+        subscription.map_err(|error| self.explain_missing(name, error))
     }
 
     /// Waits until the views include `target`, and gives the epoch that does.
@@ -194,7 +238,7 @@ impl PipelineHandle {
     /// # Errors
     /// [`Error::UnknownView`], [`Error::Stopped`].
     pub async fn explain(&self, name: &str) -> Result<Explain> {
-        let name = self.registry().get(name)?.name.clone();
+        let name = self.view(name)?.name.clone();
         self.ask(|answer| Input::Explain(name, answer)).await
     }
 

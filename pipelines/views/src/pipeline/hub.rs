@@ -1,6 +1,5 @@
 //! What everyone reads: the latest published epoch, recent changes, and the state of the pipeline.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +10,13 @@ use millrace_olap::Loader;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use super::ring::Ring;
+use super::definitions::Definitions;
+use super::fill::Progress;
 use super::run::Input;
+use super::served::Served;
 use super::status::{CheckpointStatus, State, StoppedViewStatus};
 use super::{OpenFeed, PipelineOptions};
-use crate::{Error, Result, Serve, ViewChange};
+use crate::{Error, Result, ViewChange};
 
 /// All live views as of one epoch, published at once.
 #[derive(Clone, Debug)]
@@ -35,12 +36,13 @@ pub struct Published {
     pub published_at: DateTime<Utc>,
     /// Age of the oldest event of the last epoch that had one, when that became visible.
     pub latency: Option<Duration>,
-    /// In the order of [`Hub::live`].
-    pub(super) snapshots: Vec<Arc<Snapshot>>,
+    pub(super) served: Arc<Served>,
+    /// In the order of [`Served::live`]; none of a view that has stopped.
+    pub(super) snapshots: Vec<Option<Arc<Snapshot>>>,
 }
 
-/// What readers are told of an epoch: changes of live views, each with its view's index.
-pub(super) type Told = Vec<(usize, ViewChange)>;
+/// What readers are told of an epoch: changes of live views, by name.
+pub(super) type Told = Vec<(String, ViewChange)>;
 
 /// What the engine's thread tells about itself.
 #[derive(Clone, Debug, Default)]
@@ -49,16 +51,18 @@ pub(super) struct Report {
     pub checkpoint: Option<CheckpointStatus>,
     pub log_end: Position,
     pub stopped_views: Vec<StoppedViewStatus>,
+    pub definitions: Definitions,
+    /// The definition that is being filled and how far it is.
+    pub filling: Option<(String, Arc<Progress>)>,
 }
 
 /// Shared by the engine's thread and all handles.
 pub(super) struct Hub {
     pub options: PipelineOptions,
     pub feeds: Arc<dyn OpenFeed>,
-    /// Index of each live view.
-    pub live: BTreeMap<String, usize>,
+    /// The views from files, until an epoch tells of more.
+    at_first: Arc<Served>,
     published: watch::Sender<Option<Arc<Published>>>,
-    rings: Vec<Mutex<Ring>>,
     report: Mutex<Report>,
     pub loader: Mutex<Option<Loader>>,
     /// Where the engine's thread can be asked.
@@ -70,19 +74,12 @@ pub(super) struct Hub {
 
 impl Hub {
     pub fn new(options: PipelineOptions, feeds: Arc<dyn OpenFeed>) -> Self {
-        let views = options.registry.views().iter();
-        let live = views.filter(|view| view.serve == Serve::Live).map(|view| view.name.clone());
-        let live: BTreeMap<String, usize> = live.enumerate().map(|(i, name)| (name, i)).collect();
-        let ring = || {
-            let (rows, epochs) = (options.retained_rows_max, options.retained_epochs_max);
-            Mutex::new(Ring::new(Position::START, rows, epochs))
-        };
-        let rings = live.iter().map(|_| ring()).collect();
+        let registry = options.registry.clone();
+        let at_first = Served::new(&options, registry, &Definitions::default(), None);
         Self {
             feeds,
-            live,
+            at_first: Arc::new(at_first),
             published: watch::Sender::new(None),
-            rings,
             report: Mutex::new(Report::default()),
             loader: Mutex::new(None),
             asks: Mutex::new(None),
@@ -104,6 +101,12 @@ impl Hub {
         })
     }
 
+    /// The views as of the latest epoch.
+    pub fn served(&self) -> Arc<Served> {
+        let latest = self.published.borrow();
+        Arc::clone(latest.as_ref().map_or(&self.at_first, |latest| &latest.served))
+    }
+
     pub fn watch(&self) -> watch::Receiver<Option<Arc<Published>>> {
         self.published.subscribe()
     }
@@ -119,10 +122,12 @@ impl Hub {
             return true;
         }
         if is_rebuilding {
-            self.reset_rings(next.position);
+            next.served.reset_rings(next.position);
         } else {
             for (view, change) in changes {
-                self.rings[view].lock().push(Arc::new(change));
+                if let Some(index) = next.served.index(&view) {
+                    next.served.ring(index).lock().push(Arc::new(change));
+                }
             }
         }
         self.published.send_replace(Some(Arc::new(next)));
@@ -136,15 +141,6 @@ impl Hub {
             Arc::make_mut(latest).frontier = None;
             true
         });
-    }
-
-    /// Forgets retained changes: streams can resume only behind `position`.
-    pub fn reset_rings(&self, position: Position) {
-        self.rings.iter().for_each(|ring| ring.lock().reset(position));
-    }
-
-    pub fn change_after(&self, view: usize, position: Position) -> Option<Option<Arc<ViewChange>>> {
-        self.rings[view].lock().after(position)
     }
 
     pub fn report(&self) -> Report {

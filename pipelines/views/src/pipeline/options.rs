@@ -28,6 +28,9 @@ pub struct PipelineOptions {
     pub retained_rows_max: usize,
     /// … and in epochs: each costs some kilobytes, however few its rows.
     pub retained_epochs_max: usize,
+    /// Events behind the live views at which a view that is being filled from the log is waited for: what comes
+    /// from then on is kept in memory until it has caught up.
+    pub fill_near_events: u64,
     pub clock: Clock,
 }
 
@@ -41,6 +44,8 @@ impl PipelineOptions {
             engine: EngineConfig {
                 stopwatch: Some(since_start),
                 recompute_rows_max: 0,
+                // A view that somebody defines holds up the others by some milliseconds at a time.
+                fill_rows_max: 20_000,
                 ..EngineConfig::default()
             },
             marts: None,
@@ -48,6 +53,7 @@ impl PipelineOptions {
             checkpoint_events: 2_000_000,
             retained_rows_max: 50_000,
             retained_epochs_max: 3_000,
+            fill_near_events: 20_000,
             clock,
         }
     }

@@ -14,13 +14,26 @@ pub(super) struct Ring {
     rows: usize,
     /// All changes behind this position are here.
     complete_after: Position,
+    /// The rows of a view that was defined later follow from each other since here: whoever holds rows of before
+    /// holds those of another definition.
+    since: Option<Position>,
     rows_max: usize,
     epochs_max: usize,
 }
 
 impl Ring {
-    pub fn new(start: Position, rows_max: usize, epochs_max: usize) -> Self {
-        Self { changes: VecDeque::new(), rows: 0, complete_after: start, rows_max, epochs_max }
+    pub fn new(since: Option<Position>, rows_max: usize, epochs_max: usize) -> Self {
+        let complete_after = since.unwrap_or(Position::START);
+        Self { changes: VecDeque::new(), rows: 0, complete_after, since, rows_max, epochs_max }
+    }
+
+    pub fn since(&self) -> Option<Position> {
+        self.since
+    }
+
+    /// Whether a stream that was told up to `position` can go on.
+    pub fn can_resume(&self, position: Position) -> bool {
+        position >= self.complete_after && self.since.is_none_or(|since| position > since)
     }
 
     pub fn push(&mut self, change: Arc<ViewChange>) {
@@ -70,7 +83,8 @@ mod tests {
 
     #[test]
     fn what_was_dropped_is_known_to_be_missing() {
-        let mut ring = Ring::new(Position(10), 4, 100);
+        let mut ring = Ring::new(None, 4, 100);
+        ring.reset(Position(10));
         assert!(ring.after(Position(9)).is_none());
         assert!(ring.after(Position(10)).expect("retained").is_none());
         ring.push(change(12, 2));
@@ -84,8 +98,16 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_another_definition_are_no_place_to_go_on_from() {
+        let ring = Ring::new(Some(Position(7)), 3, 100);
+        // A snapshot of the new rows may be of that very position.
+        assert!(ring.after(Position(7)).expect("retained").is_none());
+        assert!(!ring.can_resume(Position(7)) && ring.can_resume(Position(8)));
+    }
+
+    #[test]
     fn a_change_larger_than_the_ring_is_a_gap_not_a_surprise() {
-        let mut ring = Ring::new(Position(0), 3, 100);
+        let mut ring = Ring::new(None, 3, 100);
         ring.push(change(5, 4));
         assert!(ring.after(Position(0)).is_none());
         assert!(ring.after(Position(5)).expect("retained").is_none());

@@ -11,11 +11,16 @@ use millrace_events::Position;
 use millrace_olap::{LoadEpoch, Loader, MartRows};
 use millrace_source::SourceEpoch;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::define::Defining;
+use super::definitions::Definitions;
 use super::feed::Place;
+use super::fill::Fill;
 use super::folder::{BatchJournal, Folder};
 use super::hub::{Hub, Published, Told};
+use super::served::Served;
 use super::split::{self, Piece};
 use super::status::{CheckpointStatus, State, StoppedViewStatus};
 use super::trace;
@@ -29,6 +34,17 @@ pub(super) enum Input {
     },
     Explain(String, oneshot::Sender<Result<millrace_engine::Explain>>),
     Checkpoint(oneshot::Sender<Result<()>>),
+    /// Where the live views are, for the definition made `at` a position, whose rows are nearly there; what
+    /// comes from then on is kept for it.
+    Meet {
+        at: Position,
+        answer: oneshot::Sender<Position>,
+    },
+    /// The definition made `at` a position is filled up to where it was told, or can't be.
+    Filled {
+        at: Position,
+        outcome: Result<Box<Fill>>,
+    },
     /// The loader has stopped for good.
     MartsFailed(millrace_olap::Error),
     Stop,
@@ -72,10 +88,17 @@ pub(super) struct Worker {
     pub marts: Option<Marts>,
     /// Positions at which an epoch has to end.
     pub ends: BTreeSet<Position>,
-    snapshots: Vec<Arc<Snapshot>>,
+    /// What people have defined, and what of it is being filled.
+    pub definitions: Definitions,
+    pub(super) defining: Option<Defining>,
+    pub(super) served: Arc<Served>,
+    /// In the order of the served views.
+    pub(super) snapshots: Vec<Option<Arc<Snapshot>>>,
     checkpointed_at: Instant,
     events_since: u64,
-    is_changed: bool,
+    pub(super) is_changed: bool,
+    /// A view has been filled, which should not have to be done again.
+    pub(super) should_checkpoint: bool,
     latency: Option<Duration>,
     pub incarnation: u32,
     /// Readers are ahead of the views, which are being filled again.
@@ -90,41 +113,72 @@ impl Worker {
         place: Place,
         marts: Option<Marts>,
         ends: BTreeSet<Position>,
+        definitions: Definitions,
     ) -> Result<Self> {
-        let mut named: Vec<(&String, usize)> = hub.live.iter().map(|(n, i)| (n, *i)).collect();
-        named.sort_by_key(|(_, index)| *index);
-        let snapshots =
-            named.iter().map(|(name, _)| engine.snapshot(name)).collect::<Result<_, _>>()?;
         let incarnation = folder.lineage()?.incarnation;
         let published = hub.latest().ok().map(|latest| latest.position);
         let is_rebuilding = published.is_some_and(|published| published > place.cut.position);
-        Ok(Self {
+        let mut worker = Self {
             runtime: Handle::current(),
+            served: hub.served(),
             hub,
             folder,
             engine,
             place,
             marts,
             ends,
-            snapshots,
+            definitions,
+            defining: None,
+            snapshots: Vec::new(),
             checkpointed_at: Instant::now(),
             events_since: 0,
             is_changed: false,
+            should_checkpoint: false,
             latency: None,
             incarnation,
             is_rebuilding,
-        })
+        };
+        worker.serve()?;
+        Ok(worker)
+    }
+
+    /// The rows of live views, but of those that have stopped or are being filled.
+    pub(super) fn snapshots_of(&self, served: &Served) -> Result<Vec<Option<Arc<Snapshot>>>> {
+        let snapshot = |view: &Arc<View>| match self.engine.snapshot(&view.name) {
+            Ok(snapshot) => Ok(Some(snapshot)),
+            Err(millrace_engine::Error::Stopped { view, reason }) => {
+                self.tell_stopped(StoppedViewStatus { view, reason });
+                Ok(None)
+            }
+            Err(millrace_engine::Error::Filling { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        };
+        served.live().map(snapshot).collect()
     }
 
     /// Works until told to stop.
     pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> Result<Ended> {
         let published = self.hub.latest().map(|latest| latest.position).unwrap_or_default();
-        self.hub.reset_rings(self.place.cut.position.max(published));
+        self.served.reset_rings(self.place.cut.position.max(published));
+        self.go_on()?;
         self.publish(Vec::new(), None);
         loop {
-            // Without a session the process is going down: what is not saved is applied again.
-            let Some(input) = inputs.blocking_recv() else { return Ok(Ended::Stopped) };
+            let next = match self.fills_itself() {
+                true => inputs.try_recv(),
+                false => inputs.blocking_recv().ok_or(TryRecvError::Disconnected),
+            };
+            let input = match next {
+                Ok(input) => input,
+                Err(TryRecvError::Empty) => {
+                    self.step_alone()?;
+                    continue;
+                }
+                // Without a session the process is going down: what is not saved is applied again.
+                Err(TryRecvError::Disconnected) => return Ok(Ended::Stopped),
+            };
             match input {
+                Input::Meet { at, answer } => self.meet(at, answer),
+                Input::Filled { at, outcome } => self.filled(at, outcome)?,
                 Input::Epoch { epoch, log_end } => match self.apply(&epoch, log_end) {
                     Err(Error::Olap(error)) => return marts_failed(error),
                     outcome => outcome?,
@@ -199,6 +253,23 @@ impl Worker {
         Ok(())
     }
 
+    /// An epoch without events, in which the engine fills a new view from rows it keeps.
+    fn step_alone(&mut self) -> Result<()> {
+        let now = (self.hub.options.clock)();
+        let changes = self.engine.step(Epoch {
+            number: self.engine.epoch() + 1,
+            cut: self.place.to_engine(),
+            inputs: Vec::new(),
+            now,
+        })?;
+        self.is_changed = true;
+        self.note_stopped(&changes);
+        self.after_fill(&changes)?;
+        let (told, _) = self.tell_apart(changes, None)?;
+        self.publish(told, None);
+        self.checkpoint_if_due()
+    }
+
     /// One epoch of the engine: everything in it becomes visible at once.
     fn step(
         &mut self,
@@ -221,7 +292,10 @@ impl Worker {
         self.place = next;
         self.is_changed = true;
         self.note_stopped(&changes);
-        let (told, loaded) = self.tell_apart(changes, &piece)?;
+        self.follow(&piece);
+        self.after_fill(&changes)?;
+        let (told, loaded) = self.tell_apart(changes, Some(&piece))?;
+        self.take_in(&piece)?;
         let publishing = trace::publish_spans(spans, told.len());
         self.publish(told, oldest_event_at);
         drop(publishing);
@@ -231,18 +305,26 @@ impl Worker {
         Ok(())
     }
 
+    fn after_fill(&mut self, changes: &EpochChanges) -> Result<()> {
+        if !changes.filled.is_empty() {
+            self.snapshots = self.snapshots_of(&self.served)?;
+        }
+        self.settle(changes)
+    }
+
     /// What the live views' readers are told, and what the marts get.
     fn tell_apart(
         &mut self,
         changes: EpochChanges,
-        piece: &Piece,
+        piece: Option<&Piece>,
     ) -> Result<(Told, Option<LoadEpoch>)> {
-        let hub = Arc::clone(&self.hub);
+        let served = Arc::clone(&self.served);
         let has_marts = self.marts.is_some();
         let mut told = Vec::new();
         let mut marts: Vec<(String, MartRows)> = Vec::new();
         for (name, delta) in changes.joined()?.changes {
-            let view = hub.options.registry.get(&name)?;
+            // A view that is new in this epoch and has just been given up is not among them.
+            let Ok(view) = served.registry.get(&name) else { continue };
             let has_mart = has_marts && view.mart != Mart::None;
             if has_mart && view.mart == Mart::History {
                 let (rows, weights) = (delta.batch.clone(), delta.weights.clone());
@@ -258,15 +340,12 @@ impl Worker {
                 let (upserts, deletes) = (upserts.clone(), deletes.clone());
                 marts.push((name.clone(), MartRows::Keyed { upserts, deletes }));
             }
-            if is_live {
-                let index = hub.live[&name];
-                self.snapshots[index] = self.engine.snapshot(&name)?;
-                told.push((index, self.change_of(view, upserts, deletes)));
+            if let Some(index) = served.index(&name) {
+                self.snapshots[index] = Some(self.engine.snapshot(&name)?);
+                told.push((name, self.change_of(view, upserts, deletes)));
             }
         }
-        if !has_marts {
-            return Ok((told, None));
-        }
+        let Some(piece) = piece.filter(|_| has_marts) else { return Ok((told, None)) };
         marts.extend(piece.tables.iter().map(|(name, rows)| {
             let rows = MartRows::Appended { rows: rows.clone(), weights: None };
             (format!("raw_{name}"), rows)
@@ -300,7 +379,7 @@ impl Worker {
         }
     }
 
-    fn publish(&mut self, changes: Told, oldest_event_at: Option<DateTime<Utc>>) {
+    pub(super) fn publish(&mut self, changes: Told, oldest_event_at: Option<DateTime<Utc>>) {
         let published_at = (self.hub.options.clock)();
         // An event from a clock that is ahead of this one has no age yet.
         let age = |at: DateTime<Utc>| (published_at - at).to_std().unwrap_or_default();
@@ -315,18 +394,30 @@ impl Worker {
             dead_lettered: self.place.cut.dead_lettered,
             published_at,
             latency: self.latency,
+            served: Arc::clone(&self.served),
             snapshots: self.snapshots.clone(),
         };
         let was_rebuilding = self.is_rebuilding;
         self.is_rebuilding = self.hub.publish(next, changes, was_rebuilding);
     }
 
-    fn note_stopped(&self, changes: &EpochChanges) {
+    fn note_stopped(&mut self, changes: &EpochChanges) {
         for stopped in &changes.stopped {
             tracing::error!(view = %stopped.view, reason = %stopped.reason, "a view has stopped");
+            if let Some(index) = self.served.index(&stopped.view) {
+                self.snapshots[index] = None;
+            }
             let (view, reason) = (stopped.view.clone(), stopped.reason.clone());
-            self.hub.tell(|report| report.stopped_views.push(StoppedViewStatus { view, reason }));
+            self.tell_stopped(StoppedViewStatus { view, reason });
         }
+    }
+
+    fn tell_stopped(&self, stopped: StoppedViewStatus) {
+        self.hub.tell(|report| {
+            if !report.stopped_views.contains(&stopped) {
+                report.stopped_views.push(stopped);
+            }
+        });
     }
 
     fn observe(&self, epoch: &SourceEpoch, started: Instant) {
@@ -343,22 +434,24 @@ impl Worker {
     fn checkpoint_if_due(&mut self) -> Result<()> {
         let options = &self.hub.options;
         let is_old = self.checkpointed_at.elapsed() >= options.checkpoint_interval;
-        if self.is_changed && (is_old || self.events_since >= options.checkpoint_events) {
+        let is_due = is_old || self.events_since >= options.checkpoint_events;
+        if self.is_changed && (is_due || self.should_checkpoint) {
             self.checkpoint()?;
         }
         Ok(())
     }
 
-    fn checkpoint(&mut self) -> Result<()> {
+    pub(super) fn checkpoint(&mut self) -> Result<()> {
         let started = Instant::now();
         let unsent = self.marts.as_ref().map(|marts| marts.loader.unsent()).unwrap_or_default();
-        self.folder.checkpoint(&mut self.engine, &unsent)?;
+        self.folder.checkpoint(&mut self.engine, &unsent, &self.definitions)?;
         if let Some(marts) = &mut self.marts {
             marts.journal.forget_before(marts.acknowledged_before)?;
             marts.acknowledged_before = marts.loader.acknowledged();
             self.folder.forget_sent(marts.acknowledged_before)?;
         }
         self.is_changed = false;
+        self.should_checkpoint = false;
         self.events_since = 0;
         self.checkpointed_at = Instant::now();
         let duration = started.elapsed();

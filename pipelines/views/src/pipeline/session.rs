@@ -136,7 +136,7 @@ impl Session {
             let restored = folder.restore(&options)?;
             Ok::<_, Error>((folder, restored))
         });
-        let (folder, Restored { engine, place, unsent }) =
+        let (folder, Restored { engine, place, unsent, definitions }) =
             read.await.map_err(|error| Error::Stopped { reason: error.to_string() })??;
         let from = place.cut.position;
         let mut ends = BTreeSet::new();
@@ -156,7 +156,7 @@ impl Session {
             *hub.loader.lock() = Some(loader.clone());
             kept = Some(Marts { loader, journal, acknowledged_before: Position::START });
         }
-        let worker = Worker::new(Arc::clone(&hub), folder, engine, place, kept, ends)?;
+        let worker = Worker::new(Arc::clone(&hub), folder, engine, place, kept, ends, definitions)?;
         Ok(Self { hub, worker: Box::new(worker) })
     }
 

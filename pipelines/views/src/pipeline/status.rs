@@ -64,3 +64,33 @@ pub struct Status {
     /// None without marts.
     pub marts: Option<LoaderStatus>,
 }
+
+/// How far a view is that somebody defined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum DefinitionState {
+    Live,
+    /// Others are filled first.
+    Waiting,
+    Filling {
+        percent: u8,
+    },
+    /// It could not be filled, and what the view was before goes on; or it has stopped since.
+    Failed {
+        problem: String,
+    },
+}
+
+/// A view that somebody defined while the system ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DefinitionStatus {
+    pub name: String,
+    /// What was asked for last.
+    pub text: String,
+    /// Where in the log, or from where on it is kept true.
+    pub position: Position,
+    /// Whether there is something to read: this definition, or the one before.
+    pub is_served: bool,
+    #[serde(flatten)]
+    pub state: DefinitionState,
+}

@@ -37,7 +37,8 @@ impl PipelineHandle {
     /// while views are filled again after a restore of the database.
     pub async fn why(&self, name: &str, key: Vec<(String, String)>) -> Result<Reason> {
         self.snapshot(name)?;
-        let view = self.registry().get(name)?;
+        let registry = self.registry();
+        let view = registry.get(name)?;
         let lacks = |column: &&String| key.iter().all(|(given, _)| given != *column);
         let missing: Vec<String> = view.key.iter().filter(lacks).cloned().collect();
         if !missing.is_empty() {
@@ -47,8 +48,8 @@ impl PipelineHandle {
         let busy = |_| Error::Busy { view: view.name.clone() };
         let _alone = self.hub.explaining.try_acquire().map_err(busy)?;
         let published = self.published()?;
-        let events = self.registry().events().iter();
-        let views = self.registry().closure(name)?;
+        let events = registry.events().iter();
+        let views = registry.closure(name)?;
         let question = Question {
             relations: events.map(|(name, schema)| (name.clone(), Arc::clone(schema))).collect(),
             views: views.iter().map(|view| (view.name.clone(), view.text.clone())).collect(),

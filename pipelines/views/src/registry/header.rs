@@ -20,12 +20,24 @@ pub(super) struct Header {
     pub columns: BTreeMap<String, String>,
     /// Prose behind the named lines.
     pub docs: String,
+    /// Names of the lines that are there, but for columns.
+    pub given: Vec<String>,
+}
+
+impl Header {
+    /// # Errors
+    /// [`Error::File`] naming the first of `names` that was not given.
+    pub fn require(&self, file: &str, names: &[&str]) -> Result<()> {
+        let is_missing = |name: &&&str| !self.given.iter().any(|given| given == **name);
+        let Some(name) = names.iter().find(is_missing) else { return Ok(()) };
+        let problem = format!("the header lacks `-- {name}: …`");
+        Err(Error::File { file: file.to_owned(), problem })
+    }
 }
 
 /// The header of `text` and the SQL behind it.
 pub(super) fn parse<'a>(file: &str, text: &'a str) -> Result<(Header, &'a str)> {
     let mut header = Header::default();
-    let mut given: Vec<&str> = Vec::new();
     let mut sql_at = 0;
     let mut is_prose = false;
     for (index, line) in text.split_inclusive('\n').enumerate() {
@@ -52,7 +64,7 @@ pub(super) fn parse<'a>(file: &str, text: &'a str) -> Result<(Header, &'a str)> 
             header.columns.insert(column.trim().to_owned(), value.to_owned());
             continue;
         }
-        if given.contains(&name) {
+        if header.given.iter().any(|given| given == name) {
             return Err(refused(format!("`{name}` is given twice")));
         }
         match name {
@@ -78,13 +90,7 @@ pub(super) fn parse<'a>(file: &str, text: &'a str) -> Result<(Header, &'a str)> 
                 )));
             }
         }
-        given.push(name);
-    }
-    let missing =
-        ["title", "grain", "key", "serve", "mart"].iter().find(|name| !given.contains(name));
-    if let Some(name) = missing {
-        let problem = format!("the header lacks `-- {name}: …`");
-        return Err(Error::File { file: file.to_owned(), problem });
+        header.given.push(name.to_owned());
     }
     Ok((header, text[sql_at..].trim()))
 }
@@ -95,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_header_names_what_it_lacks_and_what_it_does_not_know() {
-        let lacks = parse("a.sql", "-- title: A\nselect 1").unwrap_err().to_string();
+        let (header, _) = parse("a.sql", "-- title: A\nselect 1").expect("a header");
+        let lacks = header.require("a.sql", &["title", "grain"]).unwrap_err().to_string();
         assert!(lacks.contains("a.sql") && lacks.contains("grain"), "{lacks}");
         let unknown = parse("a.sql", "-- tittle: A\nselect 1").unwrap_err().to_string();
         assert!(unknown.contains("line 1") && unknown.contains("tittle"), "{unknown}");

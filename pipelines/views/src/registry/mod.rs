@@ -1,5 +1,6 @@
 //! All views, in an order in which each reads only earlier ones.
 
+mod define;
 mod header;
 mod plan;
 mod view;
@@ -14,6 +15,7 @@ use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
 use crate::{Error, Result};
+pub use define::Texts;
 use plan::Planner;
 pub use view::{Mart, Serve, View};
 
@@ -118,14 +120,7 @@ impl Registry {
     /// The views as the engine wants them; those served live keep their rows.
     #[must_use]
     pub fn definitions(&self) -> Vec<ViewDefinition> {
-        let definition = |view: &Arc<View>| ViewDefinition {
-            name: view.name.clone(),
-            // The header is a comment.
-            sql: view.text.clone(),
-            key: view.key.clone(),
-            materialize: view.serve == Serve::Live,
-        };
-        self.views.iter().map(definition).collect()
+        self.views.iter().map(|view| view.definition()).collect()
     }
 
     /// The views that `name` reads, directly or not, and itself, in order.
@@ -133,7 +128,16 @@ impl Registry {
     /// # Errors
     /// [`Error::UnknownView`].
     pub fn closure(&self, name: &str) -> Result<Vec<Arc<View>>> {
-        let mut wanted = vec![self.get(name)?.name.as_str()];
+        self.closure_of(&[name])
+    }
+
+    /// The views that `names` read, directly or not, and themselves, in order.
+    ///
+    /// # Errors
+    /// [`Error::UnknownView`].
+    pub fn closure_of(&self, names: &[&str]) -> Result<Vec<Arc<View>>> {
+        let wanted = names.iter().map(|name| Ok(self.get(name)?.name.as_str()));
+        let mut wanted = wanted.collect::<Result<Vec<_>>>()?;
         let mut found = Vec::new();
         for view in self.views.iter().rev() {
             if wanted.contains(&view.name.as_str()) {
@@ -143,6 +147,20 @@ impl Registry {
         }
         found.reverse();
         Ok(found)
+    }
+
+    /// The views that read `name`, directly or not, in order.
+    #[must_use]
+    pub fn readers(&self, name: &str) -> Vec<Arc<View>> {
+        let mut read = vec![name];
+        let mut found = Vec::new();
+        for view in &self.views {
+            if view.reads.iter().any(|name| read.contains(&name.as_str())) {
+                read.push(&view.name);
+                found.push(Arc::clone(view));
+            }
+        }
+        found
     }
 }
 
@@ -174,16 +192,21 @@ impl Draft {
             return Err(refused(&format!("names in {area}/ begin with {}", prefixes.join(" or "))));
         }
         let (header, sql) = header::parse(path, text)?;
+        header.require(path, &["title", "grain", "key", "serve", "mart"])?;
+        Self::new(path, name, area, header, sql, text)
+    }
+
+    fn new(
+        path: &str,
+        name: &str,
+        area: &str,
+        header: header::Header,
+        sql: &str,
+        text: &str,
+    ) -> Result<Self> {
         let reads = plan::reads(name, text)?;
-        Ok(Self {
-            path: path.to_owned(),
-            name: name.to_owned(),
-            area: area.to_owned(),
-            header,
-            sql: sql.to_owned(),
-            text: text.to_owned(),
-            reads,
-        })
+        let (path, name, area) = (path.to_owned(), name.to_owned(), area.to_owned());
+        Ok(Self { path, name, area, header, sql: sql.to_owned(), text: text.to_owned(), reads })
     }
 
     fn finish(

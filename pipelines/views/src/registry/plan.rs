@@ -41,7 +41,8 @@ impl Planner {
         Ok(planner)
     }
 
-    fn declare(&self, name: &str, schema: SchemaRef) -> Result<()> {
+    /// Makes the columns of a table known.
+    pub fn declare(&self, name: &str, schema: SchemaRef) -> Result<()> {
         let table: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(schema));
         self.context.register_table(name, table)?;
         Ok(())

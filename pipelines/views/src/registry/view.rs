@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::datatypes::SchemaRef;
+use millrace_engine::ViewDefinition;
 use serde::Serialize;
 
 /// Where a view's rows can be read while they change.
@@ -53,7 +54,7 @@ impl Mart {
 pub struct View {
     /// Name in SQL, in URLs and of the mart: the file's stem.
     pub name: String,
-    /// Folder: `staging`, `core` or `live`.
+    /// Folder: `staging`, `core` or `live`; [`View::DEFINED`] for what was defined while the system ran.
     pub area: String,
     pub title: String,
     /// What one row is.
@@ -75,4 +76,27 @@ pub struct View {
     pub reads: Vec<String>,
     /// Changes with anything that could change its rows: its SQL, what it reads, events' columns.
     pub fingerprint: String,
+}
+
+impl View {
+    /// The area of views that come from no file.
+    pub const DEFINED: &str = "defined";
+
+    /// The view as the engine wants it; one that is served live keeps its rows.
+    #[must_use]
+    pub fn definition(&self) -> ViewDefinition {
+        ViewDefinition {
+            name: self.name.clone(),
+            // The header is a comment.
+            sql: self.text.clone(),
+            key: self.key.clone(),
+            materialize: self.serve == Serve::Live,
+        }
+    }
+
+    /// Whether somebody defined it while the system ran.
+    #[must_use]
+    pub fn is_defined(&self) -> bool {
+        self.area == Self::DEFINED
+    }
 }

@@ -28,7 +28,7 @@ fn with_marts(folder: &Path, server: &testing::ClickHouse) -> PipelineOptions {
 }
 
 async fn every_mart_is_true(pipeline: &PipelineHandle) {
-    let kept = pipeline.views().iter().filter(|view| view.mart != Mart::None);
+    let kept = pipeline.views().into_iter().filter(|view| view.mart != Mart::None);
     let audit = pipeline.audit().await.expect("an audit");
     let marts = audit.marts.expect("ClickHouse tells");
     assert_eq!(marts.len(), kept.count());

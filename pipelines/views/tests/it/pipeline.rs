@@ -36,7 +36,7 @@ pub fn runtime() -> Runtime {
 }
 
 pub async fn every_live_view_is_true(pipeline: &PipelineHandle) {
-    let live = pipeline.views().iter().filter(|view| view.serve == Serve::Live);
+    let live = pipeline.views().into_iter().filter(|view| view.serve == Serve::Live);
     let audit = pipeline.audit().await.expect("an audit");
     assert_eq!(audit.views.len(), live.count());
     for verified in audit.views {

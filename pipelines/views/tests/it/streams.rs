@@ -40,7 +40,7 @@ fn text(batch: &RecordBatch, row: usize, columns: &[String]) -> String {
 
 impl Client {
     fn put(&mut self, pipeline: &PipelineHandle, batch: &RecordBatch, is_deleted: bool) {
-        let view = pipeline.registry().get(VIEW).expect("a view");
+        let view = pipeline.view(VIEW).expect("a view");
         let all: Vec<String> = view.schema.fields().iter().map(|f| f.name().clone()).collect();
         for row in 0..batch.num_rows() {
             let key = text(batch, row, &view.key);
