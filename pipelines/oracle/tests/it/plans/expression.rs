@@ -58,7 +58,15 @@ impl Writer<'_> {
         if depth == 0 || self.choices.chance(50) {
             return column.unwrap_or_else(|| self.literal(kind));
         }
-        let depth = depth - 1;
+        // Batch SQL takes subqueries in conditions of rows alone.
+        let subqueries_left = std::mem::take(&mut self.subqueries_left);
+        let made = self.made(from, kind, column, depth - 1);
+        self.subqueries_left = subqueries_left;
+        made
+    }
+
+    /// A value made of others.
+    fn made(&mut self, from: &From, kind: Kind, column: Option<String>, depth: usize) -> String {
         match self.choices.below(8) {
             0 => column.unwrap_or_else(|| self.literal(kind)),
             1 => {
