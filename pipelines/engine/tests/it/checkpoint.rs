@@ -9,7 +9,7 @@ use millrace_engine::{
 };
 use serde_json::{Value, json};
 
-use crate::fixture::{add_changes, all_views, engine, epoch, rows_of, view};
+use crate::fixture::{add_changes, all_views, engine, engine_of, epoch, rows_of, view};
 use crate::world::{World, batch, relations};
 
 fn products() -> Relation {
@@ -301,4 +301,29 @@ fn all_views_restore_from_disk_under_churn() {
             assert_same(&engine, &restored);
         }
     }
+}
+
+#[test]
+fn a_join_beside_a_full_join_restores_among_other_workers() {
+    let sql = "select h.shop, m.n, p.product, p.price \
+               from shops h full join (select shop, count(*) as n from moves group by shop) m on h.shop = m.shop \
+               join products p on p.price < m.n";
+    let views = vec![view("dearer", "", sql)];
+    let with = |workers| EngineConfig { workers, ..EngineConfig::default() };
+    let mut world = World::new(401);
+    let mut engine = engine_of(with(2), relations(), views.clone());
+    for number in 1..4 {
+        engine.step(epoch(number, world.churn(40))).unwrap();
+    }
+    let mut store = MemoryStore::new();
+    engine.checkpoint(&mut store).unwrap();
+    let mut restored = Engine::restore(with(3), relations(), views, &store).unwrap().0;
+    for number in 4..8 {
+        let inputs = world.churn(40);
+        engine.step(epoch(number, inputs.clone())).unwrap();
+        let changes = restored.step(epoch(number, inputs)).unwrap();
+        assert_eq!(changes.stopped, []);
+        assert_same(&engine, &restored);
+    }
+    assert!(restored.snapshot("dearer").unwrap().num_rows() > 0);
 }

@@ -275,13 +275,14 @@ fn placement(spec: &JoinSpec, join_type: JoinType) -> Placement {
         };
     }
     let (side, first) = match join_type {
-        JoinType::Right => (1, spec.sides[0].schema.fields().len()),
-        JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => (1, 0),
-        JoinType::Full => (0, usize::MAX),
-        _ => (0, 0),
+        JoinType::Right => (1, Some(spec.sides[0].schema.fields().len())),
+        JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => (1, Some(0)),
+        JoinType::Full => (0, None),
+        _ => (0, Some(0)),
     };
     let column = |key: &Arc<dyn PhysicalExpr>| {
-        key.downcast_ref::<Column>().and_then(|key| first.checked_add(key.index()))
+        let key = key.downcast_ref::<Column>()?;
+        first.map(|first| first + key.index())
     };
     Placement::ByKey {
         keys: spec.sides.iter().map(|side| side.keys.clone()).collect(),
