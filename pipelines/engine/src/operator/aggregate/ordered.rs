@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, UInt32Array, new_null_array};
 use arrow::compute::{SortOptions, take_arrays};
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, SortField};
@@ -43,6 +43,8 @@ pub(super) struct Ordered {
     order: RowConverter,
     output: RowConverter,
     output_types: Vec<DataType>,
+    /// What is given out of a row whose outputs are null, and where there is no row.
+    nothing: Box<[u8]>,
     kept: Kept,
     remembered: Vec<Option<Bytes>>,
     /// Bytes of the rows in [`Kept::Best`] that are not kept in place.
@@ -56,13 +58,26 @@ impl Ordered {
         };
         let (order, output) = pick.arguments.split_at(pick.arguments.len() - pick.outputs);
         let order = RowConverter::new(order.iter().map(field).collect())?;
-        let output_types = output.iter().map(|(data_type, _)| data_type.clone()).collect();
+        let output_types: Vec<DataType> =
+            output.iter().map(|(data_type, _)| data_type.clone()).collect();
         let output = RowConverter::new(output.iter().map(field).collect())?;
+        let nulls: Vec<ArrayRef> =
+            output_types.iter().map(|data_type| new_null_array(data_type, 1)).collect();
+        let nothing = output.convert_columns(&nulls)?.row(0).data().into();
         let kept = match is_append_only {
             true => Kept::Best(Vec::new()),
             false => Kept::All(RowSets::default()),
         };
-        Ok(Self { pick, order, output, output_types, kept, remembered: Vec::new(), allocated: 0 })
+        Ok(Self {
+            pick,
+            order,
+            output,
+            output_types,
+            nothing,
+            kept,
+            remembered: Vec::new(),
+            allocated: 0,
+        })
     }
 
     /// The row that stands out in a group.
@@ -144,8 +159,9 @@ impl GroupState for Ordered {
 
     fn mark_changed(&self, ids: &[u32], changed: &mut [bool]) {
         for (at, id) in ids.iter().enumerate() {
-            changed[at] |=
-                self.remembered[at].as_ref().map(output_part) != self.current(*id).map(output_part);
+            let before = self.remembered[at].as_ref().map_or(&*self.nothing, output_part);
+            let now = self.current(*id).map_or(&*self.nothing, output_part);
+            changed[at] |= before != now;
         }
     }
 

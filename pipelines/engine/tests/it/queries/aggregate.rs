@@ -25,6 +25,12 @@ pub const QUERIES: &[(&str, &str, &str)] = &[
         "shop",
         "select shop, count(distinct product) filter (where quantity > 3) as products from moves group by shop",
     ),
+    // A first row whose value is null gives what no row gives
+    (
+        "first_of_nulls",
+        "",
+        "select first_value(cost order by quantity, cost nulls first, product, shop) as first, last_value(cost order by product, cost nulls first) filter (where is_return and cost is null) as last from moves where product is null",
+    ),
     (
         "distinct_constants",
         "",
